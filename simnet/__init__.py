@@ -1,0 +1,50 @@
+"""A deterministic in-memory network for Python code that uses sockets.
+
+Names load on first use, so that the real backend can import `simnet.api` without the simulator.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simnet.api import Network, Socket, Task
+    from simnet.errors import Deadlock, SimnetError, StepLimit
+    from simnet.host import Host
+    from simnet.world import World
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Network": "simnet.api",
+    "Socket": "simnet.api",
+    "Task": "simnet.api",
+    "Deadlock": "simnet.errors",
+    "SimnetError": "simnet.errors",
+    "StepLimit": "simnet.errors",
+    "Host": "simnet.host",
+    "World": "simnet.world",
+}
+
+__all__ = [
+    "Deadlock",
+    "Host",
+    "Network",
+    "SimnetError",
+    "Socket",
+    "StepLimit",
+    "Task",
+    "World",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'simnet' has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

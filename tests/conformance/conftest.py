@@ -1,0 +1,25 @@
+"""Every conformance case runs on every backend; known differences are data."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conformance.differences import DIFFERENCES
+from tests.conftest import BACKENDS
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Collect each case once per backend, the kernel first."""
+    if "net" in metafunc.fixturenames:
+        metafunc.parametrize("backend", BACKENDS, indirect=False)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each known difference as a strict expected failure, with its reason."""
+    for item in items:
+        if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            continue
+        backend = item.callspec.params.get("backend")
+        reason = DIFFERENCES.get((f"{item.module.__name__.rpartition('.')[2]}.{item.originalname}", backend))
+        if reason is not None:
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
