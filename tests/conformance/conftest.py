@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
+
 import pytest
 
+from simnet.api import Network
 from tests.conformance.differences import DIFFERENCES
 from tests.conftest import BACKENDS
 
@@ -12,6 +16,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Collect each case once per backend, the kernel first."""
     if "net" in metafunc.fixturenames:
         metafunc.parametrize("backend", BACKENDS, indirect=False)
+
+
+@pytest.fixture
+def sockets(net: Network) -> Iterator[ExitStack]:
+    """What a case keeps open with `sockets.enter_context(...)`: closed, last first, at its end."""
+    with ExitStack() as stack:
+        yield stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
