@@ -10,6 +10,8 @@ from typing import Any
 from simnet.api import Network, Socket
 from tests.conformance.kinds import PATIENCE
 
+# EOPNOTSUPP and ENOTSUP are one number on Linux; the manual pages say EOPNOTSUPP.
+ERRORS = {**errno.errorcode, errno.EOPNOTSUPP: "EOPNOTSUPP"}
 BITS = {
     select.POLLIN: "IN",
     select.POLLPRI: "PRI",
@@ -28,7 +30,7 @@ def outcome(call: Callable[..., Any], *args: Any) -> Any:
     except OSError as error:
         if error.errno is None:
             return type(error).__name__
-        return errno.errorcode.get(error.errno, type(error).__name__)
+        return ERRORS.get(error.errno, type(error).__name__)
 
 
 def readiness(net: Network, sock: Socket) -> str:
@@ -84,3 +86,9 @@ def recv_exactly(sock: Socket, count: int) -> bytes:
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
+
+
+def read_back(sock: Socket, level: int, option: int, value: Any) -> Any:
+    """Set an option; the value that it then reads as, or the name of the error."""
+    error = outcome(sock.setsockopt, level, option, value)
+    return outcome(sock.getsockopt, level, option) if error is None else error
