@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from simnet.api import Network
+from simnet.api import Network, Socket
 from tests.conformance.differences import DIFFERENCES
+from tests.conformance.kinds import Kind, Named
 from tests.conftest import BACKENDS
 
 
@@ -25,12 +26,33 @@ def sockets(net: Network) -> Iterator[ExitStack]:
         yield stack
 
 
+@pytest.fixture
+def keep(sockets: ExitStack) -> Callable[[Socket], Socket]:
+    """`keep(sock)` is `sock`, closed when the case ends."""
+    return sockets.enter_context
+
+
+@pytest.fixture
+def pair(net: Network, kind: Kind, sockets: ExitStack) -> tuple[Socket, Socket]:
+    """The connected pair of the kind that the case is parametrized with."""
+    a, b = kind.make(net)
+    return sockets.enter_context(a), sockets.enter_context(b)
+
+
+@pytest.fixture
+def listener(net: Network, named: Named, sockets: ExitStack) -> Socket:
+    """A listening socket of the kind that the case is parametrized with."""
+    return sockets.enter_context(named.listening(net))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark each known difference as a strict expected failure, with its reason."""
     for item in items:
         if not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
             continue
         backend = item.callspec.params.get("backend")
-        reason = DIFFERENCES.get((f"{item.module.__name__.rpartition('.')[2]}.{item.originalname}", backend))
+        reason = DIFFERENCES.get(
+            (f"{item.module.__name__.rpartition('.')[2]}.{item.originalname}", backend)
+        )
         if reason is not None:
             item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
