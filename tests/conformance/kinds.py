@@ -166,3 +166,24 @@ def each(*groups: Iterable[Any], argument: str = "kind") -> pytest.MarkDecorator
     """Run the case once for each kind of the groups."""
     kinds = [kind for group in groups for kind in group]
     return pytest.mark.parametrize(argument, kinds, ids=[kind.name for kind in kinds])
+
+
+@attrs.frozen
+class Option:
+    """A socket option: who has it, its value on a fresh socket, what each value reads back as."""
+
+    name: str
+    level: int
+    number: int
+    kinds: list[Named]
+    default: Any
+    sets: dict[int, int | str] = {}
+    privileged: bool = False  # whether setting it takes a capability
+
+
+def each_option(options: Iterable[Option]) -> pytest.MarkDecorator:
+    """Run the case for each option on each kind of socket that has it, as `named` and `option`."""
+    rows = [(named, option) for option in options for named in option.kinds]
+    return pytest.mark.parametrize(
+        ("named", "option"), rows, ids=[f"{o.name}-{n.name}" for n, o in rows]
+    )
