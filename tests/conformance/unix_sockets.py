@@ -8,6 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from simnet.api import Address, Network, Socket
+from tests.conformance.kinds import Kind
 
 TYPES = {
     "stream": socket.SOCK_STREAM,
@@ -32,3 +33,11 @@ def bound(sockets: ExitStack, net: Network, type: int, address: Address) -> Sock
     if type != socket.SOCK_DGRAM:
         sock.listen(4)
     return sock
+
+
+def opened(sockets: ExitStack, net: Network, kind: Kind) -> tuple[Socket, Socket]:
+    """The two ends of a new pair, in non-blocking mode."""
+    a, b = kind.make(net)
+    for sock in (a, b):
+        sockets.enter_context(sock).setblocking(False)
+    return a, b
