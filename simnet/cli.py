@@ -1,0 +1,117 @@
+"""The command `simnet`."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from simnet import __version__
+from simnet.scenario import backends, discovery, report
+from simnet.scenario.model import Scenario
+from simnet.scenario.places import Malformed
+from simnet.scenario.runner import Report, run
+
+COLOURS = {"ok": "green", "FAIL": "bold red", "error": "bold red", "DIFFER": "bold red"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simnet")
+def main() -> None:
+    """A network that lives in memory, and the operating system's behind the same interface."""
+
+
+@main.command("run")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "--backend",
+    metavar="sim|real|both",
+    help="Where to replay: the simulator, the operating system, or both, whose outcomes must then"
+    " be equal. Default: both if both are installed. Any other registered backend has its name.",
+)
+@click.option("-k", "word", metavar="WORD", help="Only scenarios with this in their path or name.")
+@click.option("--list", "only_list", is_flag=True, help="Name the scenarios, run nothing.")
+def run_command(
+    paths: tuple[str, ...], backend: str | None, word: str | None, only_list: bool
+) -> None:
+    """Replay the scenarios of files and directories.
+
+    One line per scenario and backend. Where a step gives something else than the scenario says, the
+    step follows, with the expected and the actual outcome and the last events.
+
+    Exit code: 0 everything as expected; 1 something gave another outcome; 2 wrong usage, or a
+    malformed file (each mistake as file:line:column).
+    """
+    try:
+        scenarios = [s for s in discovery.load_all(paths) if word is None or _has(s, word)]
+        names = backends.choose(backend) if not only_list else []
+        factories = {name: backends.factory(name) for name in names}
+    except (Malformed, backends.NoBackend) as error:
+        click.echo(str(error), err=True)
+        sys.exit(2)
+    if not scenarios:
+        click.echo(f"no scenario has '{word}' in its path or name", err=True)
+        sys.exit(2)
+    if only_list:
+        for scenario in scenarios:
+            click.echo(f"{scenario.path}: {scenario.name}")
+        return
+    if backend is None and len(names) == 1:
+        click.echo(f"note: only the backend '{names[0]}' is installed", err=True)
+    output = _Output(scenarios, names)
+    for scenario in scenarios:
+        reports = []
+        for name in names:
+            reports.append(run(scenario, name, factories[name]))
+            output.line(reports[-1])
+        output.compare(reports)
+    sys.exit(output.end())
+
+
+def _has(scenario: Scenario, word: str) -> bool:
+    return word.casefold() in f"{scenario.path} {scenario.name}".casefold()
+
+
+class _Output:
+    """Prints the lines and counts them. Plain text; colour only on a terminal."""
+
+    def __init__(self, scenarios: list[Scenario], names: list[str]) -> None:
+        self._console = Console(soft_wrap=True, highlight=False, markup=False, emoji=False)
+        self._width = max(len(scenario.path) for scenario in scenarios)
+        self._backend_width = max(map(len, names))
+        self._count: Counter[str] = Counter()
+        self._scenarios = len(scenarios)
+
+    def line(self, result: Report) -> None:
+        """One run; what went wrong below it."""
+        self._status(result.status, result.scenario, result.backend)
+        if result.status != "ok":
+            self._details(report.explain(result))
+
+    def compare(self, reports: list[Report]) -> None:
+        """A line more where the backends disagree."""
+        found = report.differences(reports)
+        if found is not None:
+            self._status("DIFFER", reports[0].scenario, "")
+            self._details(found)
+
+    def end(self) -> int:
+        """The count, and the exit code."""
+        runs = sum(self._count[status] for status in ("ok", "FAIL", "error"))
+        parts = [f"{number} {status}" for status, number in sorted(self._count.items())]
+        self._console.print(f"{self._scenarios} scenarios, {runs} runs: {', '.join(parts)}")
+        return 0 if set(self._count) <= {"ok"} else 1
+
+    def _status(self, status: str, scenario: Scenario, backend: str) -> None:
+        self._count[status] += 1
+        line = Text()
+        line.append(f"{status:6}", style=COLOURS[status])
+        line.append(f" {scenario.path:{self._width}}  {backend:{self._backend_width}}  ")
+        line.append(scenario.name)
+        self._console.print(line)
+
+    def _details(self, text: str) -> None:
+        self._console.print("\n".join(f"    {line}" for line in text.splitlines()))

@@ -1,0 +1,88 @@
+"""A scenario as frozen values: what the parser makes and the runner replays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import attrs
+
+from simnet.scenario.expressions import Expression, Names
+from simnet.scenario.places import Place
+
+
+class Pattern(Protocol):
+    """What a returned value must look like. `str()` gives it in words."""
+
+    def matches(self, value: object, names: Names) -> bool:
+        """Whether the value fits, given the values of the names so far."""
+        ...
+
+
+@attrs.frozen
+class Returns:
+    """The call returns, and its value fits the pattern. No pattern: any value."""
+
+    pattern: Pattern | None = None
+
+    def __str__(self) -> str:
+        return "returns" if self.pattern is None else f"returns {self.pattern}"
+
+
+@attrs.frozen
+class Raises:
+    """The call raises: an errno name (ECONNREFUSED), an EAI_ name, or an exception class."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"raises {self.name}"
+
+
+@attrs.frozen
+class Blocks:
+    """The call does not come back yet; a later step says how it completes."""
+
+    def __str__(self) -> str:
+        return "blocks"
+
+
+Expectation = Returns | Raises | Blocks
+
+
+@attrs.frozen
+class Call:
+    """`receiver.name(arguments)`, or `name(arguments)` for a function of the network."""
+
+    receiver: str | None
+    name: str
+    arguments: Sequence[Expression]
+    keywords: Mapping[str, Expression]
+
+
+@attrs.frozen
+class Step:
+    """One actor's call, or (no call) the end of the call that it is blocked in."""
+
+    where: Place
+    actor: str
+    text: str
+    call: Call | None
+    expect: Expectation
+    # Names for the result: one for all of it, or several for the items of a tuple.
+    name: str | None = None
+    names: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.text}"
+
+
+@attrs.frozen
+class Scenario:
+    """A story: who acts, what they do in order, and what each step must give."""
+
+    path: str
+    name: str
+    shows: str
+    actors: tuple[str, ...]
+    steps: tuple[Step, ...]

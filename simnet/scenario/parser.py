@@ -1,0 +1,250 @@
+"""A scenario file into a `Scenario`, or `Malformed` with everything that is wrong with it.
+
+Checked before anything runs: every method, function and name; who is still in a blocked call; the
+names of errors. So a scenario that runs can fail only by what the network does.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import errno
+import socket as _socket
+from collections.abc import Iterator
+
+import attrs
+
+from simnet.scenario import expressions
+from simnet.scenario.document import Document, RawStep, Reader, Word
+from simnet.scenario.expressions import Expression, check_arguments
+from simnet.scenario.model import Blocks, Call, Expectation, Raises, Returns, Scenario, Step
+from simnet.scenario.outcomes import EAI_NAMES
+from simnet.scenario.patterns import expressions_in
+from simnet.scenario.places import Malformed, Mistake, Place, nearest
+from simnet.scenario.vocabulary import CONSTANTS, FUNCTIONS, KIND_WORDS, METHODS, PURE
+
+COMPLETES = "completes"
+# The kind of a name whose step was not understood: everything is allowed, nothing more is said.
+UNKNOWN = "unknown"
+
+ERROR_NAMES = frozenset(
+    {
+        *errno.errorcode.values(),
+        *EAI_NAMES.values(),
+        *("gaierror", "herror"),
+        *(
+            name
+            for name, value in vars(builtins).items()
+            if isinstance(value, type) and issubclass(value, Exception)
+        ),
+    }
+)
+assert _socket.gaierror.__name__ in ERROR_NAMES
+
+Gives = str | tuple[str, ...]
+
+
+def load(path: str) -> Scenario:
+    """Read and check one file."""
+    reader = Reader(path)
+    document = reader.read()
+    mistakes = reader.mistakes
+    if document is not None:
+        meaning = _Meaning(document)
+        scenario = meaning.scenario(path)
+        mistakes += meaning.mistakes
+    if mistakes or document is None:
+        raise Malformed(mistakes)
+    return scenario
+
+
+@attrs.define
+class _Busy:
+    """An actor's blocked call."""
+
+    where: Place
+    gives: Gives
+
+
+class _Meaning:
+    """Checks the steps in order, with the names and the blocked actors as they are at each."""
+
+    def __init__(self, document: Document) -> None:
+        self.mistakes: list[Mistake] = []
+        self._document = document
+        self._kinds: dict[str, str] = {}
+        self._defined: dict[str, Place] = {}
+        self._busy: dict[str, _Busy] = {}
+
+    def scenario(self, path: str) -> Scenario:
+        document = self._document
+        actors = tuple(word.text for word in document.actors)
+        for number, word in enumerate(document.actors):
+            if word.text in actors[:number]:
+                self._note(word.where, f"the actor '{word.text}' is named twice")
+        steps = tuple(step for raw in document.steps for step in self._step(raw))
+        shows = " ".join(document.shows.text.split())
+        return Scenario(path, document.name.text, shows, actors, steps)
+
+    def _note(self, where: Place, text: str) -> None:
+        self.mistakes.append(Mistake(where, text))
+
+    def _step(self, raw: RawStep) -> Iterator[Step]:
+        expect = self._expectation(raw)
+        if raw.call.text == COMPLETES:
+            call, gives = None, self._completes(raw)
+        else:
+            self._check_free(raw)
+            call, gives = self._call(raw.call)
+        if isinstance(expect, Returns):
+            for expression in expressions_in(expect.pattern):
+                self.mistakes += expressions.check(expression, self._kinds)
+        if isinstance(expect, Blocks):
+            if raw.call.text == COMPLETES:
+                self._note(raw.where, "a call that completes does not block")
+            self._busy[raw.actor] = _Busy(raw.where, gives)
+        self._define(raw, expect, gives)
+        names = tuple(word.text for word in raw.options.as_ or ())
+        yield Step(
+            where=raw.where,
+            actor=raw.actor,
+            text=raw.call.text,
+            call=call,
+            expect=expect,
+            name=names[0] if names and not raw.several_names else None,
+            names=names if raw.several_names else (),
+        )
+
+    def _expectation(self, raw: RawStep) -> Expectation:
+        options = raw.options
+        given = [
+            name for name in ("returns", "raises", "blocks") if getattr(options, name) is not None
+        ]
+        if len(given) > 1:
+            self._note(raw.where, f"a step either {' or '.join(given)}, not both")
+        if options.raises is not None:
+            word = options.raises
+            if word.text not in ERROR_NAMES:
+                self._note(
+                    word.where,
+                    "expected an errno name such as ECONNREFUSED or an exception such as "
+                    f"TimeoutError, found '{word.text}'{nearest(word.text, sorted(ERROR_NAMES))}",
+                )
+            return Raises(word.text)
+        return Blocks() if options.blocks else Returns(options.returns)
+
+    def _completes(self, raw: RawStep) -> Gives:
+        busy = self._busy.pop(raw.actor, None)
+        if busy is None:
+            self._note(
+                raw.where,
+                f"'{raw.actor}' has no blocked call that could complete: "
+                "an earlier step of it must say 'blocks: true'",
+            )
+            return UNKNOWN
+        return busy.gives
+
+    def _check_free(self, raw: RawStep) -> None:
+        busy = self._busy.get(raw.actor)
+        if busy is not None:
+            self._note(
+                raw.where,
+                f"'{raw.actor}' is still in the call of line {busy.where.line}: "
+                f"expected '{raw.actor}: {COMPLETES}' first",
+            )
+
+    def _call(self, word: Word) -> tuple[Call | None, Gives]:
+        """The call, as far as it is understood, and the kinds of what it gives."""
+        parsed = expressions.parse(word.text, word.where, word.exact)
+        if isinstance(parsed, Mistake):
+            self.mistakes.append(parsed)
+            return None, UNKNOWN
+        match parsed.tree:
+            case ast.Call(func=ast.Name(id=name)) as node:
+                receiver, gives = None, self._function(parsed, node, name)
+            case ast.Call(func=ast.Attribute(value=ast.Name(id=receiver), attr=name)) as node:
+                gives = self._method(parsed, node, receiver, name)
+            case _:
+                self._note(
+                    word.where,
+                    f"expected a call such as conn.recv(100), or {COMPLETES}, "
+                    f"found '{word.text}'{nearest(word.text, [COMPLETES])}",
+                )
+                return None, UNKNOWN
+        self.mistakes += check_arguments(parsed, node, self._kinds)
+        arguments = tuple(parsed.part(argument) for argument in node.args)
+        keywords = {str(k.arg): parsed.part(k.value) for k in node.keywords}
+        return Call(receiver, name, arguments, keywords), gives
+
+    def _function(self, expression: Expression, node: ast.Call, name: str) -> Gives:
+        function = FUNCTIONS.get(name) or PURE.get(name)
+        if function is None:
+            near = nearest(name, [*FUNCTIONS, *PURE])
+            self.mistakes.append(expression.mistake(node, f"unknown function '{name}'{near}"))
+            return UNKNOWN
+        if function.signature is not None:
+            try:
+                function.signature.bind(*node.args, **{str(k.arg): k for k in node.keywords})
+            except TypeError as error:
+                text = f"{name}{function.signature}: {error}"
+                self.mistakes.append(expression.mistake(node, text))
+        return function.gives
+
+    def _method(self, expression: Expression, node: ast.Call, receiver: str, name: str) -> Gives:
+        kind = self._kinds.get(receiver)
+        if kind is None:
+            text = expressions.undefined(receiver, self._kinds)
+            self.mistakes.append(expression.mistake(node, text))
+        elif kind == UNKNOWN:
+            return UNKNOWN
+        methods = METHODS.get(kind or "socket")
+        if methods is None:
+            text = f"'{receiver}' is {KIND_WORDS['value']} without methods, not a socket or a file"
+            self.mistakes.append(expression.mistake(node, text))
+            return UNKNOWN
+        if name not in methods:
+            place = expression.place(node)
+            column = place.column + len(receiver) + 1 if expression.exact else place.column
+            self._note(
+                attrs.evolve(place, column=column),
+                f"{KIND_WORDS[kind or 'socket']} has no method '{name}'{nearest(name, methods)}",
+            )
+            return UNKNOWN
+        return methods[name]
+
+    def _define(self, raw: RawStep, expect: Expectation, gives: Gives) -> None:
+        """The names of the result, with their kinds."""
+        words = raw.options.as_ or ()
+        if words and not isinstance(expect, Returns):
+            hint = f"; name it where it {COMPLETES}" if isinstance(expect, Blocks) else ""
+            self._note(words[0].where, f"a call that {expect} has no result to name{hint}")
+        kinds = self._kinds_of(raw, words, gives)
+        for word, kind in zip(words, kinds, strict=True):
+            if word.text == "_":
+                continue
+            if not word.text.isidentifier() or word.text in CONSTANTS or word.text in FUNCTIONS:
+                self._note(word.where, f"expected a free name of letters, found '{word.text}'")
+            elif word.text in self._defined:
+                line = self._defined[word.text].line
+                self._note(word.where, f"the name '{word.text}' is in use since line {line}")
+            else:
+                self._defined[word.text] = word.where
+                self._kinds[word.text] = kind
+
+    def _kinds_of(self, raw: RawStep, words: tuple[Word, ...], gives: Gives) -> tuple[str, ...]:
+        if not raw.several_names:
+            return (gives if isinstance(gives, str) else "value",) * len(words)
+        if gives == UNKNOWN:
+            return (UNKNOWN,) * len(words)
+        if isinstance(gives, str):
+            if gives != "value":
+                self._note(words[0].where, f"the result is {KIND_WORDS[gives]}: expected one name")
+            return (UNKNOWN,) * len(words)
+        if len(gives) != len(words):
+            self._note(
+                words[0].where if words else raw.where,
+                f"the result has {len(gives)} parts: expected {len(gives)} names, "
+                f"found {len(words)}",
+            )
+            return (UNKNOWN,) * len(words)
+        return gives

@@ -1,0 +1,34 @@
+"""Reports in words: the same ones on the command line and in pytest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from simnet.scenario.runner import Report, first_difference
+
+
+def explain(report: Report) -> str:
+    """Why a run is not ok: the step, the expected and the actual outcome, the last events."""
+    lines = []
+    if report.failure is not None:
+        failure = report.failure
+        lines += [
+            f"{failure.step.where}: {failure.step}",
+            f"  expected: {failure.expected}",
+            f"  actual:   {failure.actual}",
+        ]
+    if report.error is not None:
+        lines.append(f"{report.scenario.path}: {report.error}")
+    if report.events:
+        lines += ["  last events:", *(f"    {event}" for event in report.events)]
+    return "\n".join(lines)
+
+
+def differences(reports: Iterable[Report]) -> str | None:
+    """Where the backends of one scenario gave different outcomes; None where they agree."""
+    first, *others = reports
+    for other in others:
+        found = first_difference(first, other)
+        if found is not None:
+            return f"different outcomes: {found}"
+    return None
