@@ -80,8 +80,9 @@ class Skip(Exception):
 class Reader:
     """Reads one file; `mistakes` is what was wrong with it."""
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, shown: str) -> None:
+        self.path = shown
+        self._file = path
         self.mistakes: list[Mistake] = []
         self._actors: tuple[str, ...] = ()
         self._converter = cattrs.Converter(detailed_validation=False)
@@ -99,7 +100,7 @@ class Reader:
     def read(self) -> Document | None:
         """The file's content, if it has every part that it needs."""
         try:
-            return self._converter.structure(nodes.compose(self.path), Document)
+            return self._converter.structure(nodes.compose(self._file, self.path), Document)
         except Skip:
             return None
 
@@ -147,11 +148,12 @@ class Reader:
                     values[field.name] = self._structure(found[key], field.type)
             elif field.default is attrs.NOTHING:
                 self.note(node, f"the key '{key}' is missing")
-        missing = [
-            f for f in fields.values() if f.default is attrs.NOTHING and f.name not in values
-        ]
-        if missing:
-            raise Skip
+        for field in fields.values():
+            if field.default is attrs.NOTHING and field.name not in values:
+                if field.type is not Word:
+                    raise Skip
+                # A missing title hides no mistake in the steps.
+                values[field.name] = Word("", self.place(node))
         return cls(**values)
 
     def _word(self, node: yaml.Node, _: Any = None) -> Word:

@@ -16,9 +16,9 @@ _PLAIN |= {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:
 KIND_NAMES = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list"}
 
 
-def compose(path: str) -> yaml.Node:
-    """The root node of a file; Malformed if there is none."""
-    text = _read(path)
+def compose(file: str, path: str) -> yaml.Node:
+    """The root node of a file, which mistakes call `path`; Malformed if there is none."""
+    text = _read(file, path)
     try:
         for event in yaml.parse(text, yaml.SafeLoader):
             if isinstance(event, yaml.AliasEvent):
@@ -66,9 +66,9 @@ def plain(node: yaml.ScalarNode) -> Any:
         return node.value
 
 
-def _read(path: str) -> str:
+def _read(file: str, path: str) -> str:
     try:
-        data = Path(path).read_bytes()
+        data = Path(file).read_bytes()
     except OSError as error:
         raise _malformed(Place(path), f"cannot be read: {error.strerror}") from error
     try:

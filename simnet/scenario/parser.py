@@ -44,14 +44,15 @@ assert _socket.gaierror.__name__ in ERROR_NAMES
 Gives = str | tuple[str, ...]
 
 
-def load(path: str) -> Scenario:
-    """Read and check one file."""
-    reader = Reader(path)
+def load(path: str, *, shown_as: str | None = None) -> Scenario:
+    """Read and check one file; its places name it as `shown_as`, if given."""
+    shown = shown_as or path
+    reader = Reader(path, shown)
     document = reader.read()
     mistakes = reader.mistakes
     if document is not None:
         meaning = _Meaning(document)
-        scenario = meaning.scenario(path)
+        scenario = meaning.scenario(shown)
         mistakes += meaning.mistakes
     if mistakes or document is None:
         raise Malformed(mistakes)
