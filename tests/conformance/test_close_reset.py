@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 
 from simnet.api import Network, Socket
 from tests.conformance.kinds import (
+    CONNECTION_NAMES,
     CONNECTION_PAIRS,
     PATIENCE,
     SEQPACKET_PAIRS,
     STREAM_PAIRS,
     TCP_PAIRS,
     UNIX_STREAM_PAIRS,
+    Named,
     each,
 )
 from tests.conformance.outcomes import fill, outcome, readiness, recv_exactly
@@ -23,6 +27,7 @@ SO_ERROR = (socket.SOL_SOCKET, socket.SO_ERROR)
 SHORT = 0.05  # seconds: long enough to see that a call waits
 UNIX_PAIRS = UNIX_STREAM_PAIRS + SEQPACKET_PAIRS
 
+Keep = Callable[[Socket], Socket]
 Pair = tuple[Socket, Socket]
 
 
@@ -134,6 +139,15 @@ def test_send_takes_the_reset(net: Network, pair: Pair) -> None:
     a.close()
     assert [outcome(b.send, b"x") for _ in range(2)] == ["ECONNRESET", "EPIPE"]
     assert outcome(b.recv, 1) == b""
+
+
+@each(TCP_PAIRS)
+def test_sending_nothing_takes_the_reset(net: Network, pair: Pair) -> None:
+    """send(b'') reports what any send() would."""
+    a, b = pair
+    b.send(b"unread")
+    a.close()
+    assert [outcome(b.send, b"") for _ in range(2)] == ["ECONNRESET", "EPIPE"]
 
 
 @each(UNIX_STREAM_PAIRS)
@@ -251,14 +265,15 @@ def test_data_for_a_closed_tcp_reader_resets_it(net: Network, pair: Pair) -> Non
 @each(TCP_PAIRS)
 @pytest.mark.parametrize("end", ["reset", "closed"])
 def test_a_finished_tcp_socket_cannot_be_used_again(net: Network, pair: Pair, end: str) -> None:
-    """connect() is EISCONN and listen() EINVAL."""
+    """connect() is EISCONN and listen() EINVAL, though bind() works again."""
     a, b = pair
-    name = a.getsockname()
+    name, own = a.getsockname(), b.getsockname()
     if end == "reset":
         reset(a)
     else:
         a.close()
         b.shutdown(socket.SHUT_WR)
+    assert outcome(b.bind, (own[0], 0)) is None
     assert outcome(b.connect, name) == "EISCONN"
     assert outcome(b.listen, 1) == "EINVAL"
     assert outcome(b.accept) == "EINVAL"
@@ -309,6 +324,33 @@ def test_closing_does_not_wake_a_task_in_recv(net: Network, pair: Pair) -> None:
     assert not task.join(SHORT)
     a.send(b"late")
     assert task.result(PATIENCE) == b"late"
+
+
+@each(CONNECTION_NAMES, argument="named")
+def test_closing_does_not_wake_a_task_in_accept(
+    net: Network, keep: Keep, named: Named, listener: Socket
+) -> None:
+    """The task waits on, and still accepts the next connection."""
+    name = listener.getsockname()
+    task = net.spawn(listener.accept)
+    assert not task.join(SHORT)
+    listener.close()
+    assert not task.join(SHORT)
+    keep(named.socket(net)).connect(name)
+    task.result(PATIENCE)[0].close()
+
+
+@each(TCP_PAIRS[:1], UNIX_STREAM_PAIRS[-1:])
+def test_closing_is_seen_by_a_poll_that_waits_only_at_its_end(net: Network, pair: Pair) -> None:
+    """poll() is not woken; when its time is up it reports NVAL."""
+    _, b = pair
+    poller, number = net.poll(), b.fileno()
+    poller.register(b, select.POLLIN)
+    task = net.spawn(poller.poll, 1000)
+    assert not task.join(SHORT)
+    b.close()
+    assert not task.join(SHORT)
+    assert task.result(PATIENCE) == [(number, select.POLLNVAL)]
 
 
 @each(CONNECTION_PAIRS)

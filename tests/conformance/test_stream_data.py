@@ -158,9 +158,9 @@ def test_recv_into_refuses_a_count_beyond_the_buffer(net: Network, pair: Pair) -
     """ValueError, as for a negative one, and no data is lost."""
     a, b = pair
     a.send(b"abc")
-    with pytest.raises(ValueError, match="^buffer too small for requested bytes$"):
+    with pytest.raises(ValueError, match=r"^buffer too small for requested bytes$"):
         b.recv_into(bytearray(2), 3)
-    with pytest.raises(ValueError, match="^nbytes is greater than the length of the buffer$"):
+    with pytest.raises(ValueError, match=r"^nbytes is greater than the length of the buffer$"):
         b.recvfrom_into(bytearray(2), 3)
     for call in (b.recv_into, b.recvfrom_into):
         with pytest.raises(ValueError, match="negative buffersize"):
