@@ -58,7 +58,7 @@ def test_without_urgent_data_there_is_none(net: Network, sockets: ExitStack, kin
 
 @each(UNIX_STREAM_PAIRS)
 def test_an_urgent_byte_polls_as_priority(net: Network, sockets: ExitStack, kind: Kind) -> None:
-    """POLLPRI is on while an urgent byte is unread; its empty place keeps POLLIN on until a recv."""
+    """POLLPRI is on while an urgent byte is unread; its place keeps POLLIN until a recv."""
     a, b = opened(sockets, net, kind)
     a.send(b"x", socket.MSG_OOB)
     assert readiness(net, b) == "IN|PRI|OUT"
