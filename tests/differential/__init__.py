@@ -1,0 +1,1 @@
+"""Random programs, run on two backends, whose every step must give the same on both."""
