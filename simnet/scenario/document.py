@@ -92,8 +92,8 @@ class Reader:
             (tuple[RawStep, ...], self._steps),
             (Word, self._word),
             (Pattern, self._pattern),
-            (bool, self._bool),
         )
+        self._converter.register_structure_hook(bool, self._bool)
         for kind, hook in hooks:
             self._converter.register_structure_hook_func(partial(operator.eq, kind), hook)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import operator
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -20,8 +21,9 @@ from simnet.scenario.vocabulary import ATTRIBUTES, CONSTANTS, FUNCTIONS, PURE
 Names = Mapping[str, Any]
 Kinds = Mapping[str, str]
 
-# A payload larger than this is a slip of the pen, not a scenario.
+# A payload, or an expression, larger than this is a slip of the pen, not a scenario.
 LARGEST = 64 << 20
+LONGEST = 500
 
 _BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -71,7 +73,9 @@ class Expression:
 def parse(text: str, where: Place, exact: bool = True) -> Expression | Mistake:
     """Read an expression, or say where its syntax goes wrong."""
     try:
-        tree = ast.parse(text, mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # a doubtful escape in a string is a mistake here
+            tree = ast.parse(text, mode="eval").body
     except SyntaxError as error:
         column = where.column
         if exact and error.lineno == 1 and error.offset:
@@ -81,6 +85,8 @@ def parse(text: str, where: Place, exact: bool = True) -> Expression | Mistake:
         )
     except (ValueError, RecursionError, MemoryError) as error:
         return Mistake(where, f"expected an expression: {error}")
+    if sum(1 for _ in ast.walk(tree)) > LONGEST:
+        return Mistake(where, f"expected an expression of at most {LONGEST} parts")
     return Expression(text, where, tree, exact)
 
 
@@ -114,9 +120,10 @@ def _check(expression: Expression, node: ast.expr, kinds: Kinds) -> Iterator[Mis
                 yield expression.mistake(node, f"a socket has no attribute '{attribute}'{near}")
         case ast.Call(func=ast.Name(id=word)):
             if word not in PURE:
-                near = nearest(word, PURE)
-                reason = "must be a step of its own" if word in FUNCTIONS else "is unknown"
-                yield expression.mistake(node, f"the function '{word}' {reason} here{near}")
+                text = f"unknown function '{word}' in an argument{nearest(word, PURE)}"
+                if word in FUNCTIONS:
+                    text = f"'{word}' must be a step of its own: give its result a name with 'as'"
+                yield expression.mistake(node, text)
             yield from check_arguments(expression, node, kinds)
         case _:
             text = ast.unparse(node)

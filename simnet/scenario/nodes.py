@@ -13,18 +13,15 @@ _RESOLVED = {f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "n
 _PLAIN = _RESOLVED | {f"tag:yaml.org,2002:{kind}" for kind in ("str", "timestamp", "value")}
 _PLAIN |= {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq", "tag:yaml.org,2002:merge"}
 
-KIND_NAMES = {yaml.ScalarNode: "a single value", yaml.SequenceNode: "a list"}
+# No expectation needs more brackets in brackets than this.
+DEEPEST = 50
 
 
 def compose(file: str, path: str) -> yaml.Node:
     """The root node of a file, which mistakes call `path`; Malformed if there is none."""
     text = _read(file, path)
     try:
-        for event in yaml.parse(text, yaml.SafeLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise _malformed(
-                    _place(path, event.start_mark), "aliases are not used in scenarios"
-                )
+        _check_events(path, text)
         node = yaml.compose(text, yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -33,8 +30,6 @@ def compose(file: str, path: str) -> yaml.Node:
     except yaml.reader.ReaderError as error:
         place = _at_offset(path, text, int(error.position))
         raise _malformed(place, "not YAML: a character that it does not allow") from error
-    except RecursionError as error:
-        raise _malformed(Place(path), "not a scenario: nested too deeply") from error
     if node is None:
         raise _malformed(
             Place(path), "the file is empty: expected a scenario with name, shows, ..."
@@ -79,6 +74,19 @@ def _read(file: str, path: str) -> str:
         raise _malformed(
             where, f"expected UTF-8, found the byte 0x{data[error.start]:02x}"
         ) from error
+
+
+def _check_events(path: str, text: str) -> None:
+    """What has to be found before nodes are made: they could be endless."""
+    depth = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise _malformed(_place(path, event.start_mark), "aliases are not used in scenarios")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            text = f"not a scenario: nested more than {DEEPEST} deep"
+            raise _malformed(_place(path, event.start_mark), text)
 
 
 def _check_tags(path: str, root: yaml.Node) -> None:

@@ -65,6 +65,8 @@ class _Busy:
 
     where: Place
     gives: Gives
+    # Whether a step that should have waited for it was reported; once is enough.
+    reported: bool = False
 
 
 class _Meaning:
@@ -147,7 +149,8 @@ class _Meaning:
 
     def _check_free(self, raw: RawStep) -> None:
         busy = self._busy.get(raw.actor)
-        if busy is not None:
+        if busy is not None and not busy.reported:
+            busy.reported = True
             self._note(
                 raw.where,
                 f"'{raw.actor}' is still in the call of line {busy.where.line}: "
