@@ -14,8 +14,9 @@ from hypothesis import seed
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.differential.compare import Pair
-from tests.differential.machine import Mismatch, Tally, machine
+from tests.differential.machine import Mismatch, machine
 from tests.differential.profiles import profile
+from tests.differential.tally import Tally
 
 
 def main() -> int:

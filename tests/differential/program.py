@@ -6,8 +6,8 @@ back: ephemeral ports and autobound names become symbols in the order in which t
 descriptors become the names of the variables that hold them.
 
 An outcome is what the call gave and, after it, the poll bits of every open socket. What Linux does
-not repeat from run to run is left out here and nowhere else: the bytes of MSG_TRUNC reads (their
-length counts) and TCP's buffer sizes, which it tunes itself.
+not repeat from run to run is left out: here the bytes of MSG_TRUNC reads (their length counts) and
+TCP's buffer sizes, which it tunes itself; in `machine`, what must not even be drawn.
 """
 
 from __future__ import annotations

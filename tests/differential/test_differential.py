@@ -12,9 +12,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 import realnet
 from tests.differential.compare import Pair, first_difference, lasting_difference, shortest
-from tests.differential.machine import Mismatch, Tally, machine
+from tests.differential.machine import Mismatch, machine
 from tests.differential.profiles import chosen, profile
 from tests.differential.program import Data, Inet, NameOf, Step
+from tests.differential.tally import Tally
 
 REAL = Pair.named("real", "real")
 
