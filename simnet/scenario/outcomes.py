@@ -130,7 +130,7 @@ def _canonical(value: Any, directories: Mapping[str, str]) -> str:
         case list() | tuple():
             inner = ", ".join(_canonical(item, directories) for item in value)
             return f"{type(value).__name__}({inner})"
-        case bytes():
-            return repr(value)
+        case bytes() | bytearray() | memoryview():
+            return repr(bytes(value))
         case _:
             return show(value)

@@ -55,6 +55,14 @@ FILE_METHODS: dict[str, str | tuple[str, ...]] = dict.fromkeys(
 )
 METHODS = {"socket": SOCKET_METHODS, "file": FILE_METHODS}
 
+# What these give is the machine's own: -1 apart, it is not compared between backends.
+VARYING = frozenset(
+    {
+        *("fileno", "detach", "tempdir", "monotonic", "time"),
+        *("credentials", "gethostname", "getfqdn"),
+    }
+)
+
 # Whose first argument is payload: text there is sent as UTF-8.
 PAYLOAD_FIRST = frozenset({"send", "sendall", "sendto", "sendmsg"})
 
