@@ -10,7 +10,7 @@
       - client: create_connection(deaf.address)
         raises: ECONNREFUSED                                  (what it must give)
 
-A step is an actor's call, in Python's notation: any method of a socket, or a function of the network
+A step is an actor's call, in Python's notation: a method of a socket, or a function of the network
 (`vocabulary` lists them). Text that is sent stands for its UTF-8 bytes; `hex("00 ff")` and
 `"x" * 64 * KiB` are bytes too. `as: [conn, _]` names the parts of a result. It must give one of:
 

@@ -130,7 +130,7 @@ def test_ports_and_directories_do_not_count_as_outcomes(play: Play) -> None:
         - b: s.getsockname()
         - b: s.fileno()
         - b: s.bind(here + "/nowhere/s")
-          raises: EINVAL
+          raises: ENOENT
         """
     first, second = play(steps), play(steps)
     assert first.status == "ok"
