@@ -9,7 +9,7 @@ import os
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
-COUNTS = {"quick": 150, "nightly": 20_000}
+COUNTS = {"quick": 250, "nightly": 20_000}
 STEPS_PER_PROGRAM = 40
 
 

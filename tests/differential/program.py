@@ -295,8 +295,12 @@ class Runner:
 
     @staticmethod
     def _cut(step: Step, data: bytes) -> Any:
-        """The data; its length only where MSG_TRUNC leaves a part of it uninitialised."""
-        return len(data) if step.args[-1] & socket.MSG_TRUNC else data
+        """The data; its length only where a part of it is uninitialised.
+
+        That is so with MSG_TRUNC, and where recv(0, MSG_OOB) on a unix stream gives one byte.
+        """
+        size, flags = step.args[0], step.args[-1]
+        return len(data) if flags & socket.MSG_TRUNC or len(data) > size else data
 
     def _do_recv_into(self, step: Step) -> Any:
         assert step.on is not None
