@@ -168,6 +168,18 @@ def each(*groups: Iterable[Any], argument: str = "kind") -> pytest.MarkDecorator
     return pytest.mark.parametrize(argument, kinds, ids=[kind.name for kind in kinds])
 
 
+def unused_port(net: Network, type: int) -> int:
+    """A port that is free on every address, for cases that bind several addresses to one port.
+
+    What bind() chooses for one address may be held on another one, by the remnants of earlier
+    connections for instance. The dual wildcard overlaps them all.
+    """
+    with net.socket(socket.AF_INET6, type) as sock:
+        sock.bind(("::", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
 @attrs.frozen
 class Option:
     """A socket option: who has it, its value on a fresh socket, what each value reads back as."""
@@ -177,7 +189,7 @@ class Option:
     number: int
     kinds: list[Named]
     default: Any
-    sets: dict[int, int | str] = {}
+    sets: dict[int, int | str] = attrs.field(factory=dict)
     privileged: bool = False  # whether setting it takes a capability
 
 

@@ -24,7 +24,7 @@ import attrs
 import pytest
 
 from simnet.api import Network, Socket
-from tests.conformance.kinds import TCP_NAMES, UDP_NAMES, Named, each
+from tests.conformance.kinds import TCP_NAMES, UDP_NAMES, Named, each, unused_port
 from tests.conformance.outcomes import outcome
 
 Keep = Callable[[Socket], Socket]
@@ -115,7 +115,7 @@ def rivals(net: Network, keep: Keep) -> Callable[..., Rivals]:
         for sock, options in ((a, mine), (b, yours)):
             for option in options:
                 sock.setsockopt(SOL_SOCKET, option, 1)
-        a.bind((first.host, 0))
+        a.bind((first.host, unused_port(net, type)))
         return Rivals(a, b, second.host)
 
     return make

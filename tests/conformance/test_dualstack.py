@@ -17,6 +17,7 @@ from socket import (
 import pytest
 
 from simnet.api import Network, Socket
+from tests.conformance.kinds import unused_port
 from tests.conformance.outcomes import outcome, readiness
 
 Keep = Callable[[Socket], Socket]
@@ -41,7 +42,7 @@ def make(net: Network, keep: Keep) -> Callable[..., Socket]:
         if family == AF_INET6:
             sock.setsockopt(IPPROTO_IPV6, IPV6_V6ONLY, v6only)
         if host is not None:
-            sock.bind((host, port))
+            sock.bind((host, port or unused_port(net, type)))
             if type == SOCK_STREAM:
                 sock.listen()
         return sock
@@ -210,7 +211,7 @@ def test_a_specific_ipv4_datagram_socket_beats_the_dual_wildcard(
     dual, four = make(SOCK_DGRAM), make(SOCK_DGRAM, AF_INET)
     for sock in (dual, four):
         sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-    dual.bind(("::", 0))
+    dual.bind(("::", 0))  # overlaps every address, so that the port is free on all
     four.bind(("127.0.0.1", port_of(dual)))
     sender = make(SOCK_DGRAM, AF_INET)
     sender.sendto(b"four", ("127.0.0.1", port_of(dual)))

@@ -23,6 +23,7 @@ from socket import (
 import pytest
 
 from simnet.api import Network, Socket
+from tests.conformance.kinds import unused_port
 from tests.conformance.outcomes import outcome, readiness
 
 Keep = Callable[[Socket], Socket]
@@ -89,7 +90,7 @@ def receiver(net: Network, keep: Keep) -> Callable[..., Socket]:
     def make(host: str = "0.0.0.0", port: int = 0, group: str | None = None) -> Socket:
         sock = keep(net.socket(AF_INET, SOCK_DGRAM))
         sock.setsockopt(SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        sock.bind((host, port or unused_port(net, SOCK_DGRAM)))
         if group:
             assert add(sock, mreq(group)) is None
         return sock

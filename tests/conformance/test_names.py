@@ -353,7 +353,8 @@ def test_the_first_interface_is_the_loopback(net: Network) -> None:
 )
 def test_what_getaddrinfo_gives_can_be_bound(net: Network, family: int, address: Any) -> None:
     """Its five values make a socket."""
-    for family_, type_, proto, _, sockaddr in net.getaddrinfo(*address, family, SOCK_STREAM):
-        with net.socket(family_, type_, proto) as sock:
+    host, port = address
+    for *kind, _, sockaddr in net.getaddrinfo(host, port, family, SOCK_STREAM):
+        with net.socket(*kind) as sock:
             sock.bind(sockaddr)
             assert sock.getsockname()[0] == sockaddr[0]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from simnet.api import Network
+from simnet.api import Network, Socket
 from tests.conformance.kinds import (
     ALL_NAMES,
     TCP_NAMES,
@@ -100,6 +100,13 @@ STRUCTURES = [
     Option("SO_BINDTODEVICE", SOL_SOCKET, socket.SO_BINDTODEVICE, ALL, b""),
     Option("SO_PEERCRED", SOL_SOCKET, socket.SO_PEERCRED, ALL, struct.pack("iii", 0, -1, -1)),
 ]
+
+
+def structure(sock: Socket, option: int, form: str) -> tuple[int, ...]:
+    """The fields of an option whose value is a structure."""
+    value = sock.getsockopt(SOL_SOCKET, option, struct.calcsize(form))
+    assert isinstance(value, bytes)
+    return struct.unpack(form, value)
 
 
 def may_set(net: Network, option: Option) -> None:
@@ -220,8 +227,7 @@ def test_linger_reads_back_normalised(
     """The switch becomes 0 or 1; with it off the seconds are not kept."""
     with named.socket(net) as sock:
         sock.setsockopt(SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", onoff, seconds))
-        value = sock.getsockopt(SOL_SOCKET, socket.SO_LINGER, 8)
-        assert struct.unpack("ii", value) == kept
+        assert structure(sock, socket.SO_LINGER, "ii") == kept
 
 
 @each(ALL, argument="named")
@@ -230,8 +236,7 @@ def test_linger_off_keeps_the_seconds_that_were_set(net: Network, named: Named) 
     with named.socket(net) as sock:
         sock.setsockopt(SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 7))
         sock.setsockopt(SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 3))
-        value = sock.getsockopt(SOL_SOCKET, socket.SO_LINGER, 8)
-        assert struct.unpack("ii", value) == (0, 7)
+        assert structure(sock, socket.SO_LINGER, "ii") == (0, 7)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +276,7 @@ def test_timeouts_read_back(
     with named.socket(net) as sock:
         value = struct.pack("ll", seconds, micros)
         error = outcome(sock.setsockopt, SOL_SOCKET, option, value)
-        got = error or struct.unpack("ll", sock.getsockopt(SOL_SOCKET, option, 16))
+        got = error or structure(sock, option, "ll")
     assert got == kept
 
 
@@ -308,8 +313,7 @@ def test_unix_peers_have_credentials(net: Network, kind: Kind) -> None:
     a, b = kind.make(net)
     with a, b:
         for sock in (a, b):
-            value = sock.getsockopt(SOL_SOCKET, socket.SO_PEERCRED, 12)
-            assert struct.unpack("iii", value) == net.credentials()
+            assert structure(sock, socket.SO_PEERCRED, "iii") == net.credentials()
 
 
 @each(TCP_PAIRS)
@@ -317,8 +321,7 @@ def test_tcp_peers_have_no_credentials(net: Network, kind: Kind) -> None:
     """SO_PEERCRED is (0, -1, -1) on a connected TCP socket too, and no error."""
     a, b = kind.make(net)
     with a, b:
-        value = a.getsockopt(SOL_SOCKET, socket.SO_PEERCRED, 12)
-        assert struct.unpack("iii", value) == (0, -1, -1)
+        assert structure(a, socket.SO_PEERCRED, "iii") == (0, -1, -1)
 
 
 @pytest.mark.parametrize(

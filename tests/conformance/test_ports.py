@@ -20,7 +20,7 @@ from socket import (
 import pytest
 
 from simnet.api import Address, Network, Socket
-from tests.conformance.kinds import TCP_NAMES, UDP_NAMES, Named, each
+from tests.conformance.kinds import TCP_NAMES, UDP_NAMES, Named, each, unused_port
 from tests.conformance.outcomes import outcome
 
 Keep = Callable[[Socket], Socket]
@@ -130,10 +130,11 @@ def test_a_datagram_for_a_shared_port_goes_to_the_socket_that_was_bound_last(
 def shared(net: Network, keep: Keep, *addresses: Address) -> list[Socket]:
     """UDP sockets on one port, bound in this order."""
     sockets: list[Socket] = []
+    port = unused_port(net, SOCK_DGRAM)
     for host in addresses:
         sock = keep(net.socket(AF_INET, SOCK_DGRAM))
         sock.setsockopt(SOL_SOCKET, SO_REUSEADDR, 1)
-        sock.bind((host, port_of(sockets[0]) if sockets else 0))
+        sock.bind((host, port))
         sockets.append(sock)
     return sockets
 

@@ -160,7 +160,7 @@ def test_a_datagram_scatters_over_buffers_and_gathers_from_them(
     assert a.sendmsg([b"01", b"", b"23456", b"789"]) == 10
     first, second = bytearray(3), bytearray(4)
     assert b.recvmsg_into([first, second])[:3] == (7, [], MSG_TRUNC)
-    assert (first, second) == (b"012", b"3456")
+    assert (bytes(first), bytes(second)) == (b"012", b"3456")
     assert a.sendmsg([]) == 0
     assert b.recv(10) == b""
 
