@@ -189,18 +189,6 @@ class UnixEndpoint(Endpoint):
         """Room in the listener's queue; itself if the next try will not wait."""
         return self._room_at(address)
 
-    def send_waits_on(self, address: UnixAddress = None) -> Pollable:
-        """What a send that found no room waits for: room in the receiver's queue, or its own."""
-        return self
-
-    def blocking_recv_ended(self) -> bool:
-        """Whether a blocking receive that finds nothing returns b'' and does not wait."""
-        return bool(self.shut & RCV_SHUTDOWN)
-
-    def blocking_accept_ended(self) -> bool:
-        """Whether a blocking accept that finds nothing is EINVAL and does not wait."""
-        return bool(self.shut & RCV_SHUTDOWN)
-
     def _room_at(self, address: UnixAddress) -> Pollable:
         try:
             return self.names.find(address, self.type).waiting_peers()

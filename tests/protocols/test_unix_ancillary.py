@@ -158,7 +158,7 @@ def test_unknown_items() -> None:
 
 
 def test_credentials_are_told_to_who_asks() -> None:
-    """They go along if either end has SO_PASSCRED, and are told if the receiver has it on reading."""
+    """They go along if either end has SO_PASSCRED; the receiver's counts again on reading."""
     a, b = pair(STREAM)
     a.send(b"1", 0)
     b.passcred = True

@@ -48,7 +48,7 @@ def test_small_sizes_cost_the_same_in_every_form() -> None:
 @given(st.integers(1, 1 << 20), st.integers(4608, 1 << 20))
 def test_a_write_is_cut_into_pieces_without_a_rest(size: int, sndbuf: int) -> None:
     """The pieces add up, none is empty, all but the last are as large as may be."""
-    pieces = []
+    pieces: list[int] = []
     while sum(pieces) < size:
         pieces.append(piece_size(size - sum(pieces), sndbuf))
     assert sum(pieces) == size

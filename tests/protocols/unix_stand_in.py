@@ -7,6 +7,7 @@ from typing import Any
 
 from simnet.files import Files
 from simnet.protocols.unix import UnixEndpoint, UnixNames, connect_pair, create
+from simnet.protocols.unix_connection import UnixConnection
 
 STREAM, DGRAM, SEQPACKET = (
     int(socket.SOCK_STREAM),
@@ -47,9 +48,10 @@ def pair(type: int, host: Any = None) -> tuple[UnixEndpoint, UnixEndpoint]:
     return a, b
 
 
-def listener(type: int, host: Any, backlog: int = 0) -> UnixEndpoint:
+def listener(type: int, host: Any, backlog: int = 0) -> UnixConnection:
     """A listening endpoint with an abstract name."""
     endpoint = unix(type, host)
+    assert isinstance(endpoint, UnixConnection)
     endpoint.bind(None)
     endpoint.listen(backlog)
     return endpoint
