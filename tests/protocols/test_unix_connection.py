@@ -73,7 +73,7 @@ def test_accept_gives_the_connections_in_order(type: int) -> None:
         client.connect(server.getsockname())
     accepted = [server.accept() for _ in clients]
     assert [each[1] for each in accepted if each] == [None, b"\0second", None]
-    assert [getattr(each[0], "peer") for each in accepted if each] == clients
+    assert [each[0].peer for each in accepted if each] == clients
     assert {each[0].getsockname() for each in accepted if each} == {server.getsockname()}
     assert server.accept() is None
     assert clients[0].peercred == host.credentials()

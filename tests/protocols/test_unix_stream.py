@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -128,7 +129,8 @@ def test_a_waiting_sender_is_woken_at_a_quarter() -> None:
 def test_a_waiting_reader_is_woken_by_either_send() -> None:
     """The short cut wakes as well."""
     a, b = pair(STREAM)
-    for send in (lambda: a.send_now(b"x"), lambda: a.send(b"x", 0)):
+    sends: list[Callable[[], int | None]] = [lambda: a.send_now(b"x"), lambda: a.send(b"x", 0)]
+    for send in sends:
         waiter = Waiter(READABLE)
         b.add_waiter(waiter)
         assert send() == 1
