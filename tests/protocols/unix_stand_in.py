@@ -35,7 +35,8 @@ class StandIn:
 
 def unix(type: int, host: Any = None) -> UnixEndpoint:
     """A new endpoint with one descriptor."""
-    endpoint = create(host or StandIn(), type)
+    chosen: Any = host or StandIn()
+    endpoint = create(chosen, type)
     endpoint.hold()
     return endpoint
 
