@@ -33,7 +33,6 @@ class Network(api.Network):
     def __init__(self) -> None:
         self.files = Files()
         self._sockets: WeakSet[Socket] = WeakSet()
-        self._pollers: WeakSet[Any] = WeakSet()
         self._tasks: list[ThreadTask] = []
         self._libc = ctypes.CDLL(None, use_errno=True)
 
@@ -122,9 +121,8 @@ class Network(api.Network):
         return select.poll()
 
     def epoll(self, sizehint: int = -1, flags: int = 0) -> Any:
-        poller = select.epoll(sizehint, flags)
-        self._pollers.add(poller)
-        return poller
+        # Not counted: it takes no weak reference, and closes itself when it is collected.
+        return select.epoll(sizehint, flags)
 
     def selector(self) -> selectors.BaseSelector:
         return selectors.DefaultSelector()
@@ -153,7 +151,6 @@ class Network(api.Network):
         sockets = sorted((s for s in self._sockets if s.fileno() != -1), key=Socket.fileno)
         return [
             *(repr(s) for s in sockets),
-            *(repr(p) for p in self._pollers if not p.closed),
             *(f"<running task {task.name!r}>" for task in self._tasks if not task.done),
         ]
 
@@ -163,8 +160,6 @@ class Network(api.Network):
             if sock.fileno() != -1:
                 _wake(sock)
                 sock.close()
-        for poller in list(self._pollers):
-            poller.close()
         for task in self._tasks:
             task.join(1.0)
         self._tasks.clear()

@@ -1,0 +1,97 @@
+"""Ancillary data at the border: between what programs write and what endpoints pass on.
+
+Programs name descriptors and pack structures; endpoints carry the open objects themselves, and
+credentials as numbers. Truncation follows the kernel's put_cmsg() and scm_detach_fds().
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import struct
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from simnet.arguments import byte_string, c_int
+from simnet.errors import os_error
+from simnet.protocols.base import Ancillary, Endpoint
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+SCM_RIGHTS = 1
+SCM_CREDENTIALS = 2
+_HEADER = 16  # struct cmsghdr on a 64-bit machine
+_UCRED = struct.Struct("3i")
+Item = tuple[int, int, bytes]
+
+
+def parse(ancdata: Any) -> list[Item]:
+    """The argument of sendmsg(), checked as the C module does it."""
+    try:
+        items = list(ancdata)
+    except TypeError:
+        raise TypeError("sendmsg() argument 2 must be an iterable") from None
+    parsed = []
+    for item in items:
+        if not isinstance(item, (tuple, list)) or len(item) != 3:
+            raise TypeError("[sendmsg() ancillary data items]")
+        level, kind, data = item
+        parsed.append((c_int(level), c_int(kind), byte_string(data)))
+    return parsed
+
+
+def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
+    """Descriptors become what they refer to; EBADF and EINVAL as scm_send() gives them."""
+    result: list[Ancillary] = []
+    for level, kind, data in items:
+        if level == socket.SOL_SOCKET and endpoint.family == socket.AF_UNIX:
+            if kind == SCM_RIGHTS:
+                numbers = struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4])
+                opened = tuple(endpoint.host.descriptors.get(n).endpoint for n in numbers)
+                result.append((level, kind, opened))
+                continue
+            if kind == SCM_CREDENTIALS:
+                if len(data) != _UCRED.size:
+                    raise os_error(errno.EINVAL)
+                result.append((level, kind, _UCRED.unpack(data)))
+                continue
+        if endpoint.family != socket.AF_UNIX and level != socket.SOL_SOCKET:
+            # Control messages of IP and UDP (IP_TTL, IP_PKTINFO, ...) are not modelled.
+            raise os_error(errno.EINVAL)
+        result.append((level, kind, data))
+    return result
+
+
+def incoming(
+    host: Host, items: Iterable[Ancillary], space: int
+) -> tuple[list[Item], int]:
+    """What fits into a control buffer of `space` bytes, and MSG_CTRUNC if not everything did."""
+    result: list[Item] = []
+    flags = 0
+    for level, kind, value in items:
+        room = space - _HEADER
+        if kind == SCM_RIGHTS:
+            fitting, rest = value[: max(0, room // 4)], value[max(0, room // 4) :]
+            for endpoint in rest:
+                endpoint.release()
+            numbers = []
+            for endpoint in fitting:
+                numbers.append(host.descriptors.install(endpoint, inheritable=True).number)
+                endpoint.release()
+            if rest:
+                flags |= socket.MSG_CTRUNC
+            if not numbers:
+                continue
+            data = struct.pack(f"{len(numbers)}i", *numbers)
+        else:
+            data = _UCRED.pack(*value) if kind == SCM_CREDENTIALS else bytes(value)
+            if room <= 0:
+                flags |= socket.MSG_CTRUNC
+                continue
+            if room < len(data):
+                flags |= socket.MSG_CTRUNC
+                data = data[:room]
+        result.append((level, kind, data))
+        space -= min(space, socket.CMSG_SPACE(len(data)))
+    return result, flags

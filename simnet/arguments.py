@@ -1,0 +1,171 @@
+"""Arguments of socket calls: checked and converted as CPython's socketmodule.c does it.
+
+Each error has the class and the text of the C module, so that a program that is wrong on the real
+socket is wrong here in the same words.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import socket
+from collections.abc import Callable, Iterable
+from operator import index
+from typing import Any
+
+from simnet.addresses import IP, InetAddress, numeric, with_scope
+from simnet.clock import SECOND_NS
+
+_INT_MAX = 0x7FFFFFFF
+_UNIX_PATH_MAX = 108
+# _PyTime_t holds nanoseconds in 64 bits.
+_TIMEOUT_MAX_NS = (1 << 63) - 1
+
+Resolve = Callable[[str, int], IP]
+
+
+def c_int(value: Any) -> int:
+    """An argument of C type int."""
+    number = index(value)
+    if number > _INT_MAX:
+        raise OverflowError("signed integer is greater than maximum")
+    if number < -_INT_MAX - 1:
+        raise OverflowError("signed integer is less than minimum")
+    return number
+
+
+def byte_string(data: Any) -> bytes:
+    """A bytes-like argument, as bytes of its own."""
+    if data.__class__ is bytes:
+        return data  # type: ignore[no-any-return]
+    return bytes(view_of(data))
+
+
+def view_of(data: Any) -> memoryview:
+    """A bytes-like argument, as a flat view."""
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(f"a bytes-like object is required, not '{type(data).__name__}'") from None
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view.cast("B") if view.format != "B" or view.ndim != 1 else view
+
+
+def writable_view(buffer: Any) -> memoryview:
+    """A buffer to receive into."""
+    view: memoryview | None
+    try:
+        view = memoryview(buffer)
+    except TypeError:
+        view = None
+    if view is None or view.readonly or not view.c_contiguous:
+        raise TypeError(
+            f"argument 1 must be read-write bytes-like object, not {type(buffer).__name__}"
+        )
+    return view.cast("B") if view.format != "B" or view.ndim != 1 else view
+
+
+def timeout_ns(value: Any) -> int | None:
+    """A timeout in nanoseconds, rounded up; None for ever."""
+    if value is None:
+        return None
+    if isinstance(value, float):
+        if math.isnan(value):
+            raise ValueError("Invalid value NaN (not a number)")
+        if math.isinf(value):
+            raise OverflowError("timestamp too large to convert to C _PyTime_t")
+        result = math.ceil(value * SECOND_NS)
+    else:
+        try:
+            result = index(value) * SECOND_NS
+        except TypeError:
+            raise TypeError(
+                f"'{type(value).__name__}' object cannot be interpreted as an integer"
+            ) from None
+    if result > _TIMEOUT_MAX_NS or result < -_TIMEOUT_MAX_NS:
+        raise OverflowError("timestamp too large to convert to C _PyTime_t")
+    if result < 0:
+        raise ValueError("Timeout value out of range")
+    return result
+
+
+def host_text(host: Any) -> str:
+    """A host name: text, or the bytes of one (idna_converter)."""
+    if isinstance(host, str):
+        text = host
+        if not host.isascii():
+            text = host.encode("idna").decode("ascii")
+    elif isinstance(host, (bytes, bytearray)):
+        text = bytes(host).decode("latin-1")
+    else:
+        raise TypeError(f"string or unicode text buffer expected, not {type(host).__name__}")
+    if "\0" in text:
+        raise TypeError("host name must not contain null character")
+    return text
+
+
+def inet_address(address: Any, family: int, call: str, resolve: Resolve) -> InetAddress:
+    """The address of an AF_INET or AF_INET6 socket in its internal form; names are resolved."""
+    kind = "AF_INET" if family == socket.AF_INET else "AF_INET6"
+    if not isinstance(address, tuple):
+        raise TypeError(f"{call}(): {kind} address must be tuple, not {type(address).__name__}")
+    pair = family == socket.AF_INET
+    if len(address) != 2 if pair else not 2 <= len(address) <= 4:
+        raise TypeError(
+            "AF_INET address must be a pair (host, port)"
+            if pair
+            else "AF_INET6 address must be a tuple (host, port[, flowinfo[, scopeid]])"
+        )
+    host = host_text(address[0])
+    try:
+        port = c_int(address[1])
+    except OverflowError:
+        raise OverflowError(f"{call}(): port must be 0-65535.") from None
+    flowinfo, scope_id = (*(_unsigned(part) for part in address[2:]), 0, 0)[:2]
+    ip = numeric(host, family) or resolve(host, family)
+    if not 0 <= port <= 0xFFFF:
+        raise OverflowError(f"{call}(): port must be 0-65535.")
+    if flowinfo > 0xFFFFF:
+        raise OverflowError(f"{call}(): flowinfo must be 0-1048575.")
+    return with_scope(ip, scope_id), port
+
+
+def _unsigned(value: Any) -> int:
+    return index(value) & 0xFFFFFFFF
+
+
+def unix_address(address: Any) -> str | bytes:
+    """The name of an AF_UNIX socket in its internal form: '' asks for autobind."""
+    if isinstance(address, str):
+        raw = os.fsencode(address)
+    else:
+        raw = byte_string(address)
+    if not raw or raw[0] == 0:
+        if len(raw) > _UNIX_PATH_MAX:
+            raise OSError("AF_UNIX path too long")
+        return raw if raw else ""
+    if len(raw) >= _UNIX_PATH_MAX:
+        raise OSError("AF_UNIX path too long")
+    return os.fsdecode(raw.partition(b"\0")[0])
+
+
+def gather(buffers: Any) -> bytes:
+    """The buffers of sendmsg(), as one."""
+    try:
+        parts = list(buffers)
+    except TypeError:
+        raise TypeError("sendmsg() argument 1 must be an iterable") from None
+    for part in parts:
+        if isinstance(part, str):
+            view_of(part)
+    return b"".join(byte_string(part) for part in parts)
+
+
+def scatter_views(buffers: Any) -> list[memoryview]:
+    """The buffers of recvmsg_into()."""
+    try:
+        parts: Iterable[Any] = list(buffers)
+    except TypeError:
+        raise TypeError("recvmsg_into() argument 1 must be an iterable") from None
+    return [writable_view(part) for part in parts]

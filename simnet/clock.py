@@ -1,0 +1,112 @@
+"""Virtual time: integer nanoseconds and ordered timers.
+
+Time moves only when a timer fires. Timers of the same instant fire in the order in which they were
+set. A background timer (TIME_WAIT, keepalive) fires in its turn, but is no reason by itself to let
+time pass.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+SECOND_NS = 1_000_000_000
+MILLISECOND_NS = 1_000_000
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as whole nanoseconds, rounded up: a timeout never fires early."""
+    whole = int(seconds * SECOND_NS)
+    return whole + 1 if whole < seconds * SECOND_NS else whole
+
+
+class Timer:
+    """A callback at an instant; `cancel` takes it back."""
+
+    __slots__ = ("_clock", "background", "callback", "when_ns")
+
+    def __init__(
+        self, clock: Clock, when_ns: int, callback: Callable[[], object], background: bool
+    ) -> None:
+        self._clock = clock
+        self.when_ns = when_ns
+        self.callback: Callable[[], object] | None = callback
+        self.background = background
+
+    @property
+    def pending(self) -> bool:
+        """Whether it has neither fired nor been cancelled."""
+        return self.callback is not None
+
+    def cancel(self) -> None:
+        """Never fire; harmless when it has fired or was cancelled."""
+        if self.callback is not None:
+            self.callback = None
+            self._clock.timer_gone(self)
+
+
+class Clock:
+    """The time of one world."""
+
+    __slots__ = ("_cancelled", "_foreground", "_heap", "_sequence", "now_ns")
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self._heap: list[tuple[int, int, Timer]] = []
+        self._sequence = 0
+        self._foreground = 0
+        self._cancelled = 0
+
+    def call_at(
+        self, when_ns: int, callback: Callable[[], object], background: bool = False
+    ) -> Timer:
+        """Call back at an instant (at once, but after this call, if it is past)."""
+        timer = Timer(self, max(when_ns, self.now_ns), callback, background)
+        self._sequence += 1
+        heapq.heappush(self._heap, (timer.when_ns, self._sequence, timer))
+        if not background:
+            self._foreground += 1
+        return timer
+
+    def call_after(
+        self, delay_ns: int, callback: Callable[[], object], background: bool = False
+    ) -> Timer:
+        """Call back after a delay."""
+        return self.call_at(self.now_ns + delay_ns, callback, background)
+
+    def timer_gone(self, timer: Timer) -> None:
+        """Account for a cancelled timer; the heap is rebuilt when most of it is cancelled."""
+        if not timer.background:
+            self._foreground -= 1
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [entry for entry in self._heap if entry[2].callback is not None]
+            heapq.heapify(self._heap)
+            self._cancelled = 0
+
+    @property
+    def expects_something(self) -> bool:
+        """Whether a timer that is not a background one is pending."""
+        return self._foreground > 0
+
+    def next_ns(self) -> int | None:
+        """The instant of the next timer, or None."""
+        heap = self._heap
+        while heap and heap[0][2].callback is None:
+            heapq.heappop(heap)
+            self._cancelled -= 1
+        return heap[0][0] if heap else None
+
+    def fire_next(self) -> bool:
+        """Move time to the next timer and call it back; False if there is none."""
+        when_ns = self.next_ns()
+        if when_ns is None:
+            return False
+        timer = heapq.heappop(self._heap)[2]
+        self.now_ns = when_ns
+        callback, timer.callback = timer.callback, None
+        if not timer.background:
+            self._foreground -= 1
+        assert callback is not None
+        callback()
+        return True

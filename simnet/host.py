@@ -1,0 +1,373 @@
+"""One simulated machine: addresses, ports, names, and the network calls of the code that runs on it."""
+
+from __future__ import annotations
+
+import errno
+import selectors
+import socket as constants
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Token
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from simnet import api, pollers, stdlib
+from simnet.addresses import (
+    BROADCAST4,
+    IP,
+    InetAddress,
+    is_ipv4,
+    is_loopback,
+    is_multicast,
+    present,
+)
+from simnet.current import current_host
+from simnet.errors import os_error
+from simnet.files import Files
+from simnet.limits import Limits
+from simnet.ports import Bound, PortTable, covers
+from simnet.protocols import unix
+from simnet.protocols.base import Endpoint
+from simnet.protocols.tcp import Tcp
+from simnet.protocols.tcp_block import ControlBlock, default_mss
+from simnet.protocols.tcp_output import reset_for
+from simnet.protocols.udp import Udp
+from simnet.resolver import Resolver
+from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from simnet.scheduler import SimTask
+    from simnet.world import World
+
+_INET = (constants.AF_INET, constants.AF_INET6)
+# Largest packets of the loopback device, in bytes.
+_LOOPBACK_MTU = 65536
+# 1 January 2000: where a world's wall clock starts.
+EPOCH = 946684800
+
+
+class Host(api.Network):
+    """One machine of a world. Its methods are the contract's; `with host:` makes it current."""
+
+    def __init__(self, world: World, name: str, addresses: Sequence[IP]) -> None:
+        self.world = world
+        self.name = name
+        self.addresses = tuple(addresses)
+        self.limits = Limits()
+        self.clock = world.clock
+        self.trace = world.trace
+        self.scheduler = world.scheduler
+        self.descriptors = world.descriptors
+        self.wire = world.wire
+        self.files: Files = Files()
+        self.unix_names = unix.UnixNames(self.files)
+        self.resolver = Resolver(name, world.addresses_of, world.name_of)
+        self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
+        self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
+        self.default_timeout_ns: int | None = None
+        self._next_iss = world.decisions.stream(f"{name}/sequence numbers").bits(32)
+        self._credentials = (1000 + len(world.hosts), 0, 0)
+        self._groups: dict[IP, dict[Udp, None]] = {}
+        self._tokens: list[Token[Host]] = []
+        self._tasks_started = 0
+
+    def __repr__(self) -> str:
+        return f"<host {self.name!r} {' '.join(self.addresses)}>"
+
+    # What endpoints ask
+
+    def next_socket_number(self) -> int:
+        """A number for reports and traces; never used twice in a world."""
+        return self.world.next_socket_number()
+
+    def next_iss(self) -> int:
+        """An initial sequence number; they grow as RFC 793's clock would have them."""
+        self._next_iss = (self._next_iss + 64000) & 0xFFFFFFFF
+        return self._next_iss
+
+    @property
+    def somaxconn(self) -> int:
+        """The largest backlog."""
+        return self.limits.somaxconn
+
+    def is_local(self, ip: IP) -> bool:
+        """Whether an address is this host's."""
+        return is_loopback(ip) or ip in self.addresses
+
+    def is_broadcast(self, ip: IP) -> bool:
+        """Whether an address means every host of a subnet."""
+        return ip in (BROADCAST4, "127.255.255.255")
+
+    def source_for(self, ip: IP) -> IP:
+        """The address of ours to send from to that destination; ENETUNREACH if there is no way."""
+        four = is_ipv4(ip)
+        if is_loopback(ip):
+            return "127.0.0.1" if four else "::1"
+        if ip in self.addresses:
+            return ip
+        if self.is_broadcast(ip) and ip.startswith("127."):
+            return "127.0.0.1"
+        for own in self.addresses:
+            if is_ipv4(own) == four:
+                return own
+        raise os_error(errno.ENETUNREACH)
+
+    def path_mss(self, ip: IP) -> int:
+        """The largest TCP segment that the way to a destination takes."""
+        return default_mss(ip, _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu)
+
+    def present(self, address: InetAddress, family: int) -> Any:
+        """An internal inet address as a socket of that family shows it."""
+        return present(address, family)
+
+    def create_endpoint(self, family: int, type: int, proto: int) -> Endpoint:
+        """socket(2): EAFNOSUPPORT, EINVAL, ESOCKTNOSUPPORT, EPROTONOSUPPORT."""
+        if type < 0 or type > 10:
+            raise os_error(errno.EINVAL)
+        if family == constants.AF_UNIX:
+            if proto not in (0, constants.AF_UNIX):
+                raise os_error(errno.EPROTONOSUPPORT)
+            if type not in unix.TYPES:
+                raise os_error(errno.ESOCKTNOSUPPORT)
+            return unix.create(self, type, proto)
+        if family not in _INET:
+            raise os_error(errno.EAFNOSUPPORT)
+        if type == constants.SOCK_STREAM and proto in (0, constants.IPPROTO_TCP):
+            return Tcp(self, family, type, proto)
+        if type == constants.SOCK_DGRAM and proto in (0, constants.IPPROTO_UDP):
+            return Udp(self, family, type, proto)
+        if type in (constants.SOCK_STREAM, constants.SOCK_DGRAM):
+            raise os_error(errno.EPROTONOSUPPORT)
+        raise os_error(errno.ESOCKTNOSUPPORT)
+
+    def create_pair(self, family: int, type: int, proto: int) -> tuple[Endpoint, Endpoint]:
+        """socketpair(2): unix sockets only."""
+        first = self.create_endpoint(family, type, proto)
+        second = self.create_endpoint(family, type, proto)
+        if not isinstance(first, unix.UnixEndpoint) or not isinstance(second, unix.UnixEndpoint):
+            raise os_error(errno.EOPNOTSUPP)
+        unix.connect_pair(first, second)
+        return first, second
+
+    # Packets that arrive
+
+    def deliver(self, packet: Packet) -> None:
+        """Find whom a packet is for, or answer that there is nobody."""
+        if self.trace.recording and isinstance(packet, Segment):
+            note = (self.clock.now_ns, "segment", *packet.source, *packet.destination)
+            self.trace.append((*note, packet.describe()))
+        if isinstance(packet, Segment):
+            self._deliver_segment(packet)
+        elif isinstance(packet, Datagram):
+            self._deliver_datagram(packet)
+        else:
+            self._deliver_unreachable(packet)
+
+    def _deliver_segment(self, segment: Segment) -> None:
+        key = segment.destination, segment.source
+        target = self.tcp_ports.connections.get(key) or self.tcp_listener(*key)
+        if target is not None:
+            target.receive(segment)
+        elif not segment.flags & RST:
+            self.wire.transmit(self, reset_for(segment))
+
+    def tcp_listener(self, local: InetAddress, remote: InetAddress) -> Bound | None:
+        """Who accepts connections to an address."""
+
+        def eligible(bound: Bound) -> int:
+            if not isinstance(bound, ControlBlock) or not bound.listening:
+                return 0
+            return 2 if bound.family == constants.AF_INET else 1
+
+        return self.tcp_ports.best(local, remote, eligible)
+
+    def udp_receiver(self, local: InetAddress, remote: InetAddress) -> Bound | None:
+        """Who receives datagrams from `remote` to `local`."""
+
+        def eligible(bound: Bound) -> int:
+            return bound.eligible(local, remote) if isinstance(bound, Udp) else 0
+
+        return self.udp_ports.best(local, remote, eligible)
+
+    def _deliver_datagram(self, datagram: Datagram) -> None:
+        local, remote = datagram.destination, datagram.source
+        if is_multicast(local[0]) or self.is_broadcast(local[0]):
+            for member in tuple(self.udp_ports.members(local[1])):
+                if isinstance(member, Udp) and self._hears(member, local, remote):
+                    member.receive(datagram)
+            return
+        target = self.udp_receiver(local, remote)
+        if target is not None:
+            target.receive(datagram)
+        else:
+            answer = Unreachable(local, remote, errno.ECONNREFUSED, datagram)
+            self.wire.transmit(self, answer)
+
+    def _hears(self, member: Udp, local: InetAddress, remote: InetAddress) -> bool:
+        """Whether a socket gets what is sent to a group or to everybody."""
+        if not member.eligible(local, remote) or not covers(member, local[0]):
+            return False
+        return self.is_broadcast(local[0]) or bool(self._groups.get(local[0]))
+
+    def _deliver_unreachable(self, packet: Unreachable) -> None:
+        about = packet.about
+        if isinstance(about, Segment):
+            target = self.tcp_ports.connections.get((about.source, about.destination))
+        else:
+            target = self.udp_receiver(about.source, about.destination)
+        if target is not None:
+            target.receive(packet)
+
+    def leave_groups(self, endpoint: Udp) -> None:
+        """A socket is closed: its memberships end."""
+        for group in [group for group, members in self._groups.items() if endpoint in members]:
+            del self._groups[group][endpoint]
+            if not self._groups[group]:
+                del self._groups[group]
+
+    # The contract: sockets
+
+    def socket(
+        self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
+    ) -> Any:
+        with self:
+            return stdlib.module.socket(family, type, proto, fileno)
+
+    def socketpair(
+        self, family: int | None = None, type: int = constants.SOCK_STREAM, proto: int = 0
+    ) -> tuple[Any, Any]:
+        with self:
+            return stdlib.module.socketpair(family, type, proto)  # type: ignore[no-any-return]
+
+    def create_connection(self, address: Any, *args: Any, **kwargs: Any) -> Any:
+        with self:
+            return stdlib.module.create_connection(address, *args, **kwargs)
+
+    def create_server(self, address: Any, **kwargs: Any) -> Any:
+        with self:
+            return stdlib.module.create_server(address, **kwargs)
+
+    def has_dualstack_ipv6(self) -> bool:
+        with self:
+            return stdlib.module.has_dualstack_ipv6()  # type: ignore[no-any-return]
+
+    def disconnect(self, sock: api.Socket) -> None:
+        endpoint = self.descriptors.get(sock.fileno()).endpoint
+        assert isinstance(endpoint, Endpoint)
+        endpoint.disconnect()
+
+    def credentials(self) -> tuple[int, int, int]:
+        return self._credentials
+
+    # Names
+
+    def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        with self:
+            return stdlib.module.getaddrinfo(host, port, *args, **kwargs)
+
+    def getnameinfo(self, sockaddr: Any, flags: int, /) -> tuple[str, str]:
+        return self.resolver.getnameinfo(sockaddr, flags)
+
+    def gethostbyname(self, hostname: str, /) -> str:
+        return self.resolver.gethostbyname(hostname)
+
+    def gethostbyname_ex(self, hostname: str, /) -> tuple[str, list[str], list[str]]:
+        return self.resolver.gethostbyname_ex(hostname)
+
+    def gethostbyaddr(self, ip_address: str, /) -> tuple[str, list[str], list[str]]:
+        return self.resolver.gethostbyaddr(ip_address)
+
+    def gethostname(self) -> str:
+        return self.resolver.gethostname()
+
+    def getfqdn(self, name: str = "") -> str:
+        with self:
+            return stdlib.module.getfqdn(name)  # type: ignore[no-any-return]
+
+    def getservbyname(self, servicename: str, *protocolname: str) -> int:
+        return self.resolver.getservbyname(servicename, *protocolname)
+
+    def getservbyport(self, port: int, *protocolname: str) -> str:
+        return self.resolver.getservbyport(port, *protocolname)
+
+    def if_nameindex(self) -> list[tuple[int, str]]:
+        return self.resolver.if_nameindex()
+
+    # Readiness
+
+    def select(
+        self,
+        rlist: Iterable[Any],
+        wlist: Iterable[Any],
+        xlist: Iterable[Any],
+        timeout: float | None = None,
+        /,
+    ) -> tuple[list[Any], list[Any], list[Any]]:
+        with self:
+            return pollers.select(rlist, wlist, xlist, timeout)
+
+    def poll(self) -> Any:
+        with self:
+            return pollers.poll()
+
+    def epoll(self, sizehint: int = -1, flags: int = 0) -> Any:
+        with self:
+            return pollers.epoll(sizehint, flags)
+
+    def selector(self) -> selectors.BaseSelector:
+        with self:
+            return stdlib.selectors.DefaultSelector()  # type: ignore[no-any-return]
+
+    # Time and tasks
+
+    def sleep(self, seconds: float, /) -> None:
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self.scheduler.sleep(seconds)
+
+    def monotonic(self) -> float:
+        self.scheduler.relax()
+        return self.clock.now_ns / 1e9
+
+    def time(self) -> float:
+        self.scheduler.relax()
+        return EPOCH + self.clock.now_ns / 1e9
+
+    def spawn(
+        self, function: Callable[..., Any], /, *args: Any, name: str | None = None
+    ) -> SimTask:
+        self._tasks_started += 1
+        with self:
+            return self.scheduler.spawn(
+                function, args, name or f"{self.name}-{self._tasks_started}", self
+            )
+
+    # Ending
+
+    def leftovers(self) -> Sequence[str]:
+        return self.world.leftovers(self)
+
+    def close(self) -> None:
+        left = self.leftovers()
+        self.world.close_host(self)
+        if left:
+            warnings.warn("left open: " + "; ".join(left), ResourceWarning, stacklevel=2)
+
+    def trace_tail(self) -> list[str]:
+        """The last things that happened, for reports."""
+        return self.trace.tail()
+
+    def __enter__(self) -> Self:
+        self._tokens.append(current_host.set(self))
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        current_host.reset(self._tokens.pop())

@@ -1,0 +1,472 @@
+"""The simulated `select` module: select, poll and epoll over endpoints.
+
+Argument errors and results are those of CPython's selectmodule.c; what is ready when is the
+kernel's (select.c, eventpoll.c). Not modelled: FD_SETSIZE (simulated descriptors are far above it),
+EPOLLWAKEUP's effect, busy polling.
+"""
+
+from __future__ import annotations
+
+import errno
+import math
+import select as _real
+from collections.abc import Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from simnet.clock import MILLISECOND_NS, SECOND_NS
+from simnet.current import the_host
+from simnet.errors import os_error
+from simnet.readiness import (
+    ALWAYS,
+    EVERYTHING,
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLNVAL,
+    POLLOUT,
+    POLLPRI,
+    POLLRDBAND,
+    POLLRDNORM,
+    POLLWRBAND,
+    POLLWRNORM,
+    Pollable,
+)
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+# What select(2) calls readable, writable and exceptional (POLLIN_SET, POLLOUT_SET, POLLEX_SET).
+_SELECT_IN = POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR
+_SELECT_OUT = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR
+_SELECT_EX = POLLPRI
+
+
+def descriptor_number(obj: Any) -> int:
+    """The descriptor of an int or of an object with fileno() (PyObject_AsFileDescriptor)."""
+    if isinstance(obj, int):
+        number = obj
+    else:
+        method = getattr(obj, "fileno", None)
+        if method is None:
+            raise TypeError("argument must be an int, or have a fileno() method.")
+        number = method()
+        if not isinstance(number, int):
+            raise TypeError("fileno() returned a non-integer")
+    if number < 0:
+        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
+    return number
+
+
+def _look_up(host: Host, number: int) -> Pollable:
+    opened = host.descriptors.get(number).endpoint
+    assert isinstance(opened, Pollable)
+    return opened
+
+
+def wait_for_any(
+    host: Host, pollables: Iterable[Pollable], look: Any, deadline_ns: int | None, call: str
+) -> Any:
+    """Call `look()` until it finds something; wait in between for any of the pollables.
+
+    What it found last, which is empty once the deadline has passed.
+    """
+    found = look()
+    scheduler = host.scheduler
+    if found:
+        return found
+    if deadline_ns is not None and deadline_ns <= host.clock.now_ns:
+        scheduler.relax()
+        return look()
+    watched = list(dict.fromkeys(pollables))
+    task = scheduler.current
+    task.mask = EVERYTHING
+    task.exclusive = False
+    for pollable in watched:
+        pollable.add_waiter(task)
+    try:
+        while True:
+            in_time = scheduler.suspend(deadline_ns, call, None)
+            found = look()
+            if found or not in_time:
+                return found
+            task.mask = EVERYTHING
+            task.exclusive = False
+    finally:
+        for pollable in watched:
+            pollable.remove_waiter(task)
+
+
+# select
+
+
+def select(
+    rlist: Iterable[Any],
+    wlist: Iterable[Any],
+    xlist: Iterable[Any],
+    timeout: float | None = None,
+    /,
+) -> tuple[list[Any], list[Any], list[Any]]:
+    """select(rlist, wlist, xlist[, timeout]) -> (rlist, wlist, xlist)"""
+    host = the_host()
+    deadline_ns = _seconds_deadline(host, timeout)
+    groups = []
+    for objects, mask in ((rlist, _SELECT_IN), (wlist, _SELECT_OUT), (xlist, _SELECT_EX)):
+        try:
+            members = list(objects)
+        except TypeError:
+            raise TypeError("arguments 1-3 must be sequences") from None
+        groups.append(([(obj, descriptor_number(obj)) for obj in members], mask))
+    pollables = {
+        number: _look_up(host, number) for members, _ in groups for _, number in members
+    }
+
+    def look() -> tuple[list[Any], list[Any], list[Any]] | None:
+        bits = {number: pollable.poll() for number, pollable in pollables.items()}
+        ready = [[obj for obj, number in members if bits[number] & mask] for members, mask in groups]
+        return (ready[0], ready[1], ready[2]) if any(ready) else None
+
+    return wait_for_any(host, pollables.values(), look, deadline_ns, "select") or ([], [], [])
+
+
+def _seconds_deadline(host: Host, timeout: Any) -> int | None:
+    if timeout is None:
+        return None
+    try:
+        nanoseconds = math.ceil(timeout * SECOND_NS)
+    except (TypeError, ValueError):
+        if isinstance(timeout, float):
+            raise ValueError("Invalid value NaN (not a number)") from None
+        raise TypeError("timeout must be a float or None") from None
+    if nanoseconds < 0:
+        raise ValueError("timeout must be non-negative")
+    return host.clock.now_ns + nanoseconds
+
+
+# poll
+
+
+class poll:
+    """select.poll(): descriptors and the bits of interest in each."""
+
+    def __init__(self) -> None:
+        self._host = the_host()
+        self._interests: dict[int, int] = {}
+        self._running = False
+
+    def register(
+        self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /
+    ) -> None:
+        """Watch a descriptor, or change what for."""
+        self._interests[descriptor_number(fd)] = _ushort(eventmask)
+
+    def modify(self, fd: Any, eventmask: int, /) -> None:
+        """Change what a descriptor is watched for; ENOENT if it is not watched."""
+        number = descriptor_number(fd)
+        mask = _ushort(eventmask)
+        if number not in self._interests:
+            raise os_error(errno.ENOENT)
+        self._interests[number] = mask
+
+    def unregister(self, fd: Any, /) -> None:
+        """Watch it no more; KeyError if it is not watched."""
+        del self._interests[descriptor_number(fd)]
+
+    def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
+        """Wait for `timeout` milliseconds at most; (descriptor, bits) of each that is ready."""
+        host = self._host
+        deadline_ns = None
+        if timeout is not None:
+            if not isinstance(timeout, (int, float)):
+                raise TypeError("timeout must be an integer or None")
+            milliseconds = math.ceil(timeout)
+            if milliseconds > 0x7FFFFFFF:
+                raise OverflowError("timeout is too large")
+            if milliseconds >= 0:
+                deadline_ns = host.clock.now_ns + milliseconds * MILLISECOND_NS
+        if self._running:
+            raise RuntimeError("concurrent poll() invocation")
+        self._running = True
+        try:
+            return wait_for_any(host, self._pollables(), self._look, deadline_ns, "poll") or []
+        finally:
+            self._running = False
+
+    def _pollables(self) -> Iterable[Pollable]:
+        for number in self._interests:
+            try:
+                yield _look_up(self._host, number)
+            except OSError:
+                continue
+
+    def _look(self) -> list[tuple[int, int]]:
+        found = []
+        for number, mask in self._interests.items():
+            try:
+                bits = _look_up(self._host, number).poll() & (mask | ALWAYS)
+            except OSError:
+                bits = POLLNVAL
+            if bits:
+                found.append((number, bits))
+        return found
+
+
+def _ushort(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
+    if value < 0:
+        raise ValueError("value must be positive")
+    if value > 0xFFFF:
+        raise OverflowError("Python int too large to convert to C unsigned short")
+    return value
+
+
+# epoll
+
+EPOLLEXCLUSIVE = 1 << 28
+EPOLLWAKEUP = 1 << 29
+EPOLLONESHOT = 1 << 30
+EPOLLET = 1 << 31
+_PRIVATE = EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLONESHOT | EPOLLET
+_EXCLUSIVE_OK = POLLIN | POLLOUT | ALWAYS | EPOLLEXCLUSIVE | EPOLLWAKEUP | EPOLLET
+
+
+class _Item:
+    """One registration: an open object under a descriptor number, and the interest in it."""
+
+    exclusive = False
+
+    def __init__(self, owner: _Epoll, number: int, target: Pollable, events: int) -> None:
+        self.owner = owner
+        self.number = number
+        self.target = target
+        self.events = events
+
+    @property
+    def mask(self) -> int:
+        return self.events & ~_PRIVATE
+
+    def wake(self, bits: int) -> None:
+        """Something happened that it is interested in (ep_poll_callback)."""
+        self.owner.became_ready(self)
+
+
+class _Epoll(Pollable):
+    """The kernel half of an epoll descriptor: registrations, and which may be ready, in order."""
+
+    __slots__ = ("host", "items", "number", "ready", "references")
+
+    family = 0
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self.host = host
+        self.number = host.next_socket_number()
+        self.items: dict[tuple[int, Pollable], _Item] = {}
+        self.ready: dict[_Item, None] = {}
+        self.references = 0
+
+    def hold(self) -> None:
+        """One more descriptor refers to it."""
+        self.references += 1
+
+    def release(self) -> None:
+        """One fewer does."""
+        self.references -= 1
+        if not self.references:
+            for item in self.items.values():
+                item.target.remove_waiter(item)
+            self.items.clear()
+            self.ready.clear()
+
+    def became_ready(self, item: _Item) -> None:
+        """Look at it at the next wait."""
+        self.ready[item] = None
+        self.notify(POLLIN | POLLRDNORM)
+
+    def poll(self) -> int:
+        ready = any(self._bits(item) for item in self._live(tuple(self.ready)))
+        return POLLIN | POLLRDNORM if ready else 0
+
+    def _bits(self, item: _Item) -> int:
+        return item.target.poll() & item.events & ~_PRIVATE
+
+    def _live(self, items: Iterable[_Item]) -> Iterable[_Item]:
+        """Registrations end with the last descriptor of what they watch."""
+        for item in items:
+            if getattr(item.target, "references", 1):
+                yield item
+            else:
+                self.forget(item)
+
+    def forget(self, item: _Item) -> None:
+        """Take a registration back."""
+        self.items.pop((item.number, item.target), None)
+        self.ready.pop(item, None)
+        item.target.remove_waiter(item)
+
+    def drop_dead(self) -> None:
+        """Take back the registrations of what has been closed."""
+        for _ in self._live(tuple(self.items.values())):
+            pass
+
+    def control(self, operation: str, number: int, events: int) -> None:
+        """epoll_ctl(2)."""
+        target = _look_up(self.host, number)
+        if target is self:
+            raise os_error(errno.EINVAL)
+        self.drop_dead()
+        key = number, target
+        item = self.items.get(key)
+        if operation == "add":
+            if item is not None:
+                raise os_error(errno.EEXIST)
+            if events & EPOLLEXCLUSIVE and (events & ~_EXCLUSIVE_OK or isinstance(target, _Epoll)):
+                raise os_error(errno.EINVAL)
+            if isinstance(target, _Epoll):
+                self._check_nesting(target)
+            item = self.items[key] = _Item(self, number, target, events | ALWAYS)
+            target.add_waiter(item)
+        elif item is None:
+            raise os_error(errno.ENOENT)
+        elif operation == "delete":
+            self.forget(item)
+            return
+        else:
+            if events & EPOLLEXCLUSIVE or item.events & EPOLLEXCLUSIVE:
+                raise os_error(errno.EINVAL)
+            item.events = events | ALWAYS
+        if self._bits(item):
+            self.became_ready(item)
+
+    def _check_nesting(self, target: _Epoll, depth: int = 1) -> None:
+        if any(item.target is self for item in target.items.values()):
+            raise os_error(errno.ELOOP)
+        if depth > 4:
+            raise os_error(errno.EINVAL)
+        for item in target.items.values():
+            if isinstance(item.target, _Epoll):
+                self._check_nesting(item.target, depth + 1)
+
+    def collect(self, limit: int) -> list[tuple[int, int]]:
+        """Up to `limit` ready registrations, the first to become ready first (ep_send_events).
+
+        Level-triggered ones go to the end of the line and are looked at again next time.
+        """
+        found: list[tuple[int, int]] = []
+        for item in self._live(tuple(self.ready)):
+            if len(found) >= limit:
+                break
+            del self.ready[item]
+            bits = self._bits(item)
+            if not bits:
+                continue
+            found.append((item.number, bits))
+            if item.events & EPOLLONESHOT:
+                item.events &= _PRIVATE
+            elif not item.events & EPOLLET:
+                self.ready[item] = None
+        return found
+
+
+class epoll:
+    """select.epoll([sizehint=-1, flags=0])"""
+
+    def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
+        if sizehint != -1 and sizehint <= 0:
+            raise ValueError("negative sizehint")
+        if flags & ~_real.EPOLL_CLOEXEC:
+            raise os_error(errno.EINVAL)
+        host = the_host()
+        self._host = host
+        self._descriptor = host.descriptors.install(_Epoll(host))
+
+    @classmethod
+    def fromfd(cls, fd: int, /) -> epoll:
+        """An object for an epoll descriptor that is open already."""
+        self = cls.__new__(cls)
+        self._host = the_host()
+        self._descriptor = self._host.descriptors.get(fd)
+        return self
+
+    def _kernel(self) -> _Epoll:
+        opened = self._descriptor.endpoint
+        if opened is None:
+            raise ValueError("I/O operation on closed epoll object")
+        if not isinstance(opened, _Epoll):
+            raise os_error(errno.EINVAL)
+        return opened
+
+    def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT) -> None:
+        """Watch a descriptor; EEXIST if it is watched already."""
+        self._kernel().control("add", descriptor_number(fd), _uint(eventmask))
+
+    def modify(self, fd: Any, eventmask: int) -> None:
+        """Change what a descriptor is watched for."""
+        self._kernel().control("modify", descriptor_number(fd), _uint(eventmask))
+
+    def unregister(self, fd: Any) -> None:
+        """Watch it no more."""
+        self._kernel().control("delete", descriptor_number(fd), 0)
+
+    def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
+        """Wait for `timeout` seconds at most; (descriptor, bits) of up to `maxevents`."""
+        kernel = self._kernel()
+        deadline_ns = None
+        if timeout is not None:
+            try:
+                milliseconds = math.ceil(timeout * 1000)
+            except TypeError:
+                raise TypeError("timeout must be an integer or None") from None
+            if milliseconds > 0x7FFFFFFF:
+                raise OverflowError("timeout is too large")
+            if milliseconds >= 0:
+                deadline_ns = self._host.clock.now_ns + milliseconds * MILLISECOND_NS
+        if maxevents == -1:
+            maxevents = 0x7FFFFFFF
+        elif maxevents < 1:
+            raise ValueError(f"maxevents must be greater than 0, got {maxevents}")
+
+        def look() -> list[tuple[int, int]]:
+            return kernel.collect(maxevents)
+
+        return wait_for_any(self._host, [kernel], look, deadline_ns, "epoll") or []
+
+    def close(self) -> None:
+        """Close the descriptor; twice is harmless."""
+        if not self.closed:
+            self._host.descriptors.close(self._descriptor.number)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it is."""
+        return self._descriptor.endpoint is None
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        self._kernel()
+        return self._descriptor.number
+
+    def __enter__(self) -> epoll:
+        self._kernel()
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc: BaseException | None = None,
+        traceback: TracebackType | None = None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_descriptor"):
+            self.close()
+
+
+def _uint(value: Any) -> int:
+    if not isinstance(value, int):
+        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
+    if not 0 <= value <= 0xFFFFFFFF:
+        raise OverflowError("can't convert negative value to unsigned int")
+    return value

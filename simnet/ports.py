@@ -1,0 +1,159 @@
+"""Ports: who is bound to which, who may share one, and which endpoint a packet is for.
+
+One table per host and protocol. The rules are those of Linux's inet_csk_bind_conflict,
+udp_lib_lport_inuse, and the lookups beside them; the matrix of cases is measured by the conformance
+suite. Not modelled: devices (SO_BINDTODEVICE), users (SO_REUSEPORT asks for the same one).
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from simnet.addresses import ANY4, ANY6, IP, InetAddress, is_any, is_ipv4
+from simnet.decisions import Stream
+from simnet.wire import Packet
+
+# net.ipv4.ip_local_port_range.
+EPHEMERAL = range(32768, 61000)
+
+
+class Bound(Protocol):
+    """What the table knows of its members."""
+
+    @property
+    def bound_ip(self) -> IP:
+        """The local address, possibly a wildcard."""
+
+    @property
+    def v6only(self) -> bool:
+        """Whether a wildcard IPv6 address leaves IPv4 out."""
+
+    @property
+    def shares_address(self) -> bool:
+        """SO_REUSEADDR, where its state allows it to be shared."""
+
+    @property
+    def shares_port(self) -> bool:
+        """SO_REUSEPORT."""
+
+    def receive(self, packet: Packet) -> None:
+        """A packet arrived for it."""
+
+
+def overlap(a: Bound, b: Bound) -> bool:
+    """Whether two local addresses have one in common (inet_rcv_saddr_equal)."""
+    return covers(a, b.bound_ip) or covers(b, a.bound_ip)
+
+
+def covers(bound: Bound, ip: IP) -> bool:
+    """Whether something bound so receives what is sent to `ip`."""
+    mine = bound.bound_ip
+    if mine == ip:
+        return True
+    if mine == ANY4:
+        return is_ipv4(ip)
+    if mine == ANY6:
+        return not (bound.v6only and is_ipv4(ip))
+    return False
+
+
+def conflicts(a: Bound, b: Bound) -> bool:
+    """Whether two members cannot have the same port."""
+    if a.shares_address and b.shares_address:
+        return False
+    if a.shares_port and b.shares_port:
+        return False
+    return overlap(a, b)
+
+
+class PortTable:
+    """The ports of one host and protocol."""
+
+    __slots__ = ("_by_port", "_next", "connections", "generation")
+
+    def __init__(self, stream: Stream) -> None:
+        self._by_port: dict[int, dict[Bound, None]] = {}
+        # Endpoints with a peer, by (local, remote).
+        self.connections: dict[tuple[InetAddress, InetAddress], Bound] = {}
+        # Where to look for the next free port; the kernel's is random, ours starts at random.
+        self._next = stream.below(len(EPHEMERAL) // 2) * 2
+        # Grows with every change: what was looked up before it may be wrong now.
+        self.generation = 0
+
+    def changed(self) -> None:
+        """Something that look-ups depend on has changed."""
+        self.generation += 1
+
+    def members(self, port: int) -> Iterator[Bound]:
+        """Who has a port, the latest first."""
+        return reversed(self._by_port.get(port, {}))
+
+    def is_free(self, bound: Bound, port: int) -> bool:
+        """Whether it may have that port beside those who have it."""
+        return not any(
+            other is not bound and conflicts(bound, other) for other in self._by_port.get(port, ())
+        )
+
+    def add(self, bound: Bound, port: int) -> None:
+        """Give it the port; whether it may is the caller's question."""
+        self.generation += 1
+        members = self._by_port.get(port)
+        if members is None:
+            self._by_port[port] = {bound: None}
+        else:
+            members[bound] = None
+
+    def remove(self, bound: Bound, port: int) -> None:
+        """Take the port back; harmless if it has not got it."""
+        self.generation += 1
+        members = self._by_port.get(port)
+        if members is not None:
+            members.pop(bound, None)
+            if not members:
+                del self._by_port[port]
+
+    def free_port(self, acceptable: Callable[[int], bool], odd: bool) -> int | None:
+        """An ephemeral port that will do: odd ones first for bind, even ones for connect.
+
+        The kernel prefers these halves so that the two do not get in each other's way (measured on
+        Linux 6.18). None when all are taken.
+        """
+        count = len(EPHEMERAL)
+        for half in (odd, not odd):
+            for step in range(0, count, 2):
+                port = EPHEMERAL[(self._next + step) % count] + half
+                if port in EPHEMERAL and acceptable(port):
+                    self._next = (self._next + step + 2) % count
+                    return port
+        return None
+
+    def unused(self, port: int) -> bool:
+        """Whether nobody has the port."""
+        return port not in self._by_port
+
+    def best(
+        self, local: InetAddress, remote: InetAddress, eligible: Callable[[Bound], int]
+    ) -> Bound | None:
+        """The member that a packet from `remote` to `local` is for: the highest score above 0, the latest among equals.
+
+        Among equals that share the port with SO_REUSEPORT, the two addresses decide; the kernel
+        spreads connections by a hash too.
+        """
+        best: list[Bound] = []
+        best_score = 0
+        for bound in self.members(local[1]):
+            if not covers(bound, local[0]):
+                continue
+            score = eligible(bound)
+            if score > 0:
+                score += 100 * (not is_any(bound.bound_ip))
+            if score > best_score:
+                best, best_score = [bound], score
+            elif score == best_score and best:
+                best.append(bound)
+        if len(best) > 1 and all(bound.shares_port for bound in best):
+            flow = f"{remote} {local}".encode()
+            return best[zlib.crc32(flow) % len(best)]
+        return best[0] if best else None

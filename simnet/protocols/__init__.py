@@ -1,0 +1,1 @@
+"""The kernel half of sockets: one endpoint class per protocol. Never blocks, never sleeps."""

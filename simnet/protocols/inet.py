@@ -1,0 +1,160 @@
+"""What TCP and UDP endpoints share: local and remote addresses, and binding (af_inet.c, af_inet6.c).
+
+Not modelled: privileged ports (every host acts as root), IP_FREEBIND, IP_BIND_ADDRESS_NO_PORT, devices.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+from typing import TYPE_CHECKING
+
+from simnet.addresses import IP, InetAddress, is_any, is_ipv4, is_multicast, wildcard
+from simnet.errors import os_error
+from simnet.ports import PortTable
+from simnet.protocols.base import Endpoint
+from simnet.wire import Packet
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+
+class InetEndpoint(Endpoint):
+    """An endpoint with IP addresses and ports."""
+
+    __slots__ = (
+        "address_locked",
+        "bound_ip",
+        "ephemeral",
+        "port",
+        "port_locked",
+        "remote",
+        "shown_ip",
+        "shown_port",
+        "v6only",
+    )
+
+    def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
+        super().__init__(host, family, type, proto)
+        # What it receives on (inet_rcv_saddr), and what getsockname shows (inet_saddr, inet_sport).
+        self.bound_ip: IP = "0.0.0.0" if family == socket.AF_INET else "::"
+        self.shown_ip: IP = self.bound_ip
+        self.shown_port = 0
+        # The port that it holds in the table (inet_num), 0 for none.
+        self.port = 0
+        self.remote: InetAddress | None = None
+        # What bind() fixed survives a disconnect (SOCK_BINDADDR_LOCK, SOCK_BINDPORT_LOCK).
+        self.address_locked = False
+        self.port_locked = False
+        # Whether connect() chose the port: then it may be shared with other destinations.
+        self.ephemeral = False
+        self.v6only = False
+
+    # What the port table asks
+
+    @property
+    def table(self) -> PortTable:
+        """The ports of its protocol on its host."""
+        raise os_error(errno.EPROTONOSUPPORT)
+
+    @property
+    def shares_address(self) -> bool:
+        """Whether SO_REUSEADDR lets others have its address and port."""
+        return self.settings.reuseaddr
+
+    @property
+    def shares_port(self) -> bool:
+        """Whether SO_REUSEPORT lets others have its address and port."""
+        return self.settings.reuseport
+
+    def receive(self, packet: Packet) -> None:
+        """A packet arrived for it."""
+
+    # Binding
+
+    def may_rebind(self) -> bool:
+        """Whether bind() is allowed in its state."""
+        return not self.port
+
+    def check_local(self, ip: IP) -> None:
+        """EADDRNOTAVAIL for an address that is not this host's, EINVAL for one of another family."""
+        if self.family == socket.AF_INET6 and is_ipv4(ip) and self.v6only:
+            raise os_error(errno.EINVAL)
+        if is_any(ip) or is_multicast(ip) or self.host.is_local(ip) or self.host.is_broadcast(ip):
+            return
+        raise os_error(errno.EADDRNOTAVAIL)
+
+    def bind(self, address: InetAddress) -> None:
+        ip, port = address
+        if self.family == socket.AF_INET6 and not is_ipv4(ip) and is_multicast(ip):
+            if self.is_stream:
+                raise os_error(errno.EINVAL)
+        self.check_local(ip)
+        if not self.may_rebind():
+            raise os_error(errno.EINVAL)
+        before = self.bound_ip, self.shown_ip
+        self.bound_ip = ip
+        self.shown_ip = (
+            wildcard(self.family) if is_multicast(ip) or self.host.is_broadcast(ip) else ip
+        )
+        if not self.take_port(port):
+            self.bound_ip, self.shown_ip = before
+            raise os_error(errno.EADDRINUSE)
+        self.address_locked = not is_any(ip)
+        self.port_locked = port != 0
+        self.remote = None
+
+    def take_port(self, port: int) -> bool:
+        """Hold that port, or for 0 a free one (get_port); whether there is one to be had."""
+        if port == 0:
+            found = self.table.free_port(self._is_free_for_bind, odd=self.is_stream)
+            if found is None:
+                return False
+            port = found
+        elif not self.table.is_free(self, port):
+            return False
+        self._hold_port(port)
+        return True
+
+    def _is_free_for_bind(self, port: int) -> bool:
+        return self.table.unused(port) or (
+            self.table.is_free(self, port) and not self.settings.reuseaddr
+        )
+
+    def _hold_port(self, port: int) -> None:
+        self.port = self.shown_port = port
+        self.table.add(self, port)
+
+    def give_port_back(self) -> None:
+        """Hold no port any more (inet_put_port); getsockname goes on showing it."""
+        if self.port:
+            self.table.remove(self, self.port)
+            self.port = 0
+            self.ephemeral = False
+
+    def forget_source(self) -> None:
+        """Forget the address that connect() chose (inet_reset_saddr)."""
+        if not self.address_locked:
+            self.bound_ip = self.shown_ip = wildcard(self.family)
+
+    # Names
+
+    def getsockname(self) -> InetAddress:
+        return self.shown_ip, self.shown_port
+
+    def reachable(self, ip: IP) -> IP:
+        """The destination that an address means: the wildcard is this host's loopback.
+
+        ENETUNREACH for an IPv4 destination of a V6ONLY socket, as the kernel says.
+        """
+        if is_any(ip):
+            return "127.0.0.1" if is_ipv4(ip) else "::1"
+        if self.v6only and is_ipv4(ip):
+            raise os_error(errno.ENETUNREACH)
+        return ip
+
+    def source_for(self, ip: IP) -> IP:
+        """The local address to send from; ENETUNREACH if there is no way."""
+        if not is_any(self.bound_ip):
+            return self.bound_ip
+        return self.host.source_for(ip)

@@ -1,0 +1,448 @@
+"""TCP's system calls (tcp.c, and af_inet.c above it)."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Sequence
+
+from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
+from simnet.errors import os_error
+from simnet.ports import Bound
+from simnet.protocols.base import (
+    RCV_SHUTDOWN,
+    SEND_SHUTDOWN,
+    Ancillary,
+    Endpoint,
+    Received,
+)
+from simnet.protocols.tcp_block import ControlBlock, SocketState, Urgent
+from simnet.protocols.tcp_input import StandIn
+from simnet.protocols.tcp_shortcut import ShortCut
+from simnet.protocols.tcp_states import MAY_SEND, Event, State
+from simnet.readiness import (
+    POLLERR,
+    POLLHUP,
+    POLLIN,
+    POLLOUT,
+    POLLPRI,
+    POLLRDHUP,
+    POLLRDNORM,
+    POLLWRNORM,
+)
+
+_OPENING = (State.SYN_SENT, State.SYN_RECV)
+
+
+class Tcp(ShortCut):
+    """A TCP socket's endpoint."""
+
+    __slots__ = ()
+
+    # Listening
+
+    def listen(self, backlog: int) -> None:
+        if self.socket_state != SocketState.UNCONNECTED or self.state not in (
+            State.CLOSE,
+            State.LISTEN,
+        ):
+            raise os_error(errno.EINVAL)
+        self.backlog = min(backlog, self.host.somaxconn)
+        if self.state is State.LISTEN:
+            return
+        self.follow(Event.PASSIVE_OPEN)
+        held = self.port
+        if not (self.table.is_free(self, held) if held else self.take_port(0)):
+            self.state = State.CLOSE
+            raise os_error(errno.EADDRINUSE)
+        self.error = 0
+        self.incoming = {}
+        self.accept_queue = {}
+
+    def accept(self) -> tuple[Endpoint, InetAddress] | None:
+        if self.state is not State.LISTEN:
+            raise os_error(errno.EINVAL)
+        assert self.accept_queue is not None
+        for child in self.accept_queue:
+            break
+        else:
+            return None
+        del self.accept_queue[child]
+        child.orphan = False
+        child.listener = None
+        child.socket_state = SocketState.CONNECTED
+        assert child.remote is not None
+        return child, child.remote
+
+    def _stop_listening(self) -> None:
+        """Reset who was not accepted yet (inet_csk_listen_stop)."""
+        waiting, self.accept_queue = self.accept_queue or {}, None
+        incoming, self.incoming = self.incoming or {}, None
+        for child in [*waiting, *incoming.values()]:
+            if isinstance(child, Tcp):
+                child.listener = None
+                child.orphan = True
+                child.abandon()
+
+    # Connecting
+
+    def connect(self, address: InetAddress) -> bool:
+        if self.socket_state == SocketState.CONNECTED:
+            raise os_error(errno.EISCONN)
+        if self.socket_state == SocketState.DISCONNECTING:
+            raise os_error(errno.EINVAL)
+        if self.socket_state == SocketState.CONNECTING:
+            if self.state in _OPENING:
+                raise os_error(errno.EALREADY)
+            return self._connect_ended()
+        if self.state is not State.CLOSE:
+            raise os_error(errno.EISCONN)
+        self._open_to(address)
+        self.socket_state = SocketState.CONNECTING
+        return False
+
+    def finish_connect(self) -> bool:
+        """The outcome of an attempt: True, or False while it goes on, or its error."""
+        return self.state not in _OPENING and self._connect_ended()
+
+    def _connect_ended(self) -> bool:
+        if self.state is State.CLOSE:
+            error = self.take_error() or errno.ECONNABORTED
+            self.socket_state = SocketState.UNCONNECTED
+            self.abandon()
+            raise os_error(error)
+        self.socket_state = SocketState.CONNECTED
+        return True
+
+    def _open_to(self, address: InetAddress) -> None:
+        """Choose both names and send the SYN (tcp_v4_connect)."""
+        ip, port = self.reachable(address[0]), address[1]
+        if is_multicast(ip) or self.host.is_broadcast(ip):
+            raise os_error(errno.ENETUNREACH)
+        source = self.source_for(ip)
+        if is_ipv4(source) != is_ipv4(ip):
+            raise os_error(errno.ENETUNREACH if is_ipv4(ip) else errno.EINVAL)
+        before = self.bound_ip, self.shown_ip
+        self.bound_ip = self.shown_ip = source
+        remote = ip, port
+        self.remote = remote
+        local_port = self.port or self._choose_port(source, remote)
+        key = (source, local_port), remote
+        if not local_port or not self._is_free_connection(key):
+            self.bound_ip, self.shown_ip = before
+            self.remote = None
+            raise os_error(errno.EADDRNOTAVAIL)
+        if not self.port:
+            self.ephemeral = True
+            self._hold_port(local_port)
+        earlier = self.table.connections.get(key)
+        if isinstance(earlier, StandIn):
+            earlier.leave()
+        self.table.connections[key] = self
+        self.error = 0
+        self.done = False
+        self.choose_iss()
+        self.syn_attempts = 0
+        if not self.open_directly():
+            self.follow(Event.ACTIVE_OPEN)
+            self.send_syn()
+            self.flush()
+
+    def _choose_port(self, source: str, remote: InetAddress) -> int:
+        def acceptable(port: int) -> bool:
+            if self.table.unused(port):
+                return True
+            return self._is_free_connection(((source, port), remote)) and all(
+                _is_ephemeral(member) for member in self.table.members(port)
+            )
+
+        return self.table.free_port(acceptable, odd=False) or 0
+
+    def _is_free_connection(self, key: tuple[InetAddress, InetAddress]) -> bool:
+        """No connection has these addresses; one in TIME_WAIT gives way on loopback (tcp_tw_reuse 2)."""
+        other = self.table.connections.get(key)
+        if other is None:
+            return True
+        return (
+            isinstance(other, StandIn)
+            and other.state is State.TIME_WAIT
+            and is_loopback(key[1][0])
+        )
+
+    def opening_timed_out(self) -> None:
+        self.abort(errno.ETIMEDOUT)
+
+    def abandon(self) -> None:
+        """Become as new, without a word where none is due (tcp_disconnect)."""
+        before = self.state
+        if before is State.LISTEN:
+            self.follow(Event.RESET)
+            self._stop_listening()
+        elif self.needs_reset() or (
+            self.unsent.length and before in (State.CLOSING, State.LAST_ACK)
+        ):
+            self.send_reset()
+            self.error = errno.ECONNRESET
+        elif before is State.SYN_SENT:
+            self.error = errno.ECONNRESET
+        if self.state is not State.CLOSE:
+            self.follow(Event.RESET)
+        self.queue.clear()
+        self.unsent.clear()
+        self.snd_una = self.snd_nxt
+        self.urgent = Urgent.NONE
+        self.remote = None
+        self.peer = None
+        self.forget_source()
+        self.shut = 0
+        self.done = False
+        self.quick_acks = -1
+        self.pingpong = False
+        self.state_changed()
+        self.flush()
+
+    def disconnect(self) -> None:
+        self.abandon()
+        self.socket_state = SocketState.UNCONNECTED
+
+    def may_rebind(self) -> bool:
+        return self.state is State.CLOSE and not self.port
+
+    # Sending
+
+    def send(
+        self,
+        data: bytes | memoryview,
+        flags: int,
+        address: InetAddress | None = None,
+        ancillary: Sequence[Ancillary] = (),
+    ) -> int | None:
+        if self.state not in MAY_SEND:
+            self.raise_pending()
+            if self.state in _OPENING:
+                return None
+            raise os_error(errno.EPIPE)
+        if self.error or self.shut & SEND_SHUTDOWN:
+            self.raise_pending()
+            raise os_error(errno.EPIPE)
+        if not len(data):
+            return 0
+        count = min(len(data), self.send_room())
+        if count <= 0:
+            self.wants_room = True
+            return None
+        self.unsent.append(bytes(data[:count]))
+        if flags & socket.MSG_OOB and count == len(data):
+            self.urgent_send_edge = self.write_edge
+            self.leave_quick_path()
+        corked = self.corked
+        self.corked = corked or bool(flags & socket.MSG_MORE)
+        self.send_queued()
+        if self.corked and self.unsent.length:
+            self.hold_cork()
+        self.corked = corked
+        if self.unsent.length:
+            self.leave_quick_path()
+        self.flush()
+        self.look_for_quick_path()
+        return count
+
+    # Receiving
+
+    def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
+        if flags & socket.MSG_ERRQUEUE:
+            return None
+        if self.state is State.LISTEN:
+            raise os_error(errno.ENOTCONN)
+        if flags & socket.MSG_OOB:
+            return self._receive_urgent(size, flags)
+        data, length = self._read(size, flags)
+        if length or not size:
+            return Received(data, length=length)
+        if self.done:
+            return Received(b"")
+        self.raise_pending()
+        if self.shut & RCV_SHUTDOWN:
+            return Received(b"")
+        if self.state is State.CLOSE:
+            raise os_error(errno.ENOTCONN)
+        return None
+
+    def _read(self, size: int, flags: int) -> tuple[bytes, int]:
+        """Bytes up to the urgent mark, and past an urgent byte that stands first."""
+        queue = self.queue
+        skip = 0
+        if self.urgent:
+            mark = self.urgent_seq - self.read_edge
+            if mark == 0 and queue.length and not self.oobinline:
+                skip = 1
+                after = queue.length - 1
+            elif mark <= 0 and self.oobinline:
+                after = queue.length
+            else:
+                after = min(mark, queue.length) if mark > 0 else queue.length
+            size = min(size, after)
+        if flags & socket.MSG_PEEK:
+            data = queue.peek(size, skip)
+            return data, len(data)
+        queue.drop(skip)
+        if flags & socket.MSG_TRUNC:
+            length = min(size, queue.length)
+            queue.drop(length)
+            data = b""
+        else:
+            data = queue.take(size)
+            length = len(data)
+        if self.urgent and self.read_edge > self.urgent_seq:
+            self.urgent = Urgent.NONE
+        if length:
+            self.after_reading()
+        return data, length
+
+    def _receive_urgent(self, size: int, flags: int) -> Received | None:
+        """tcp_recv_urg."""
+        if self.oobinline or self.urgent in (Urgent.NONE, Urgent.READ):
+            raise os_error(errno.EINVAL)
+        if self.state is State.CLOSE and not self.done:
+            raise os_error(errno.ENOTCONN)
+        if self.urgent == Urgent.VALID:
+            if not flags & socket.MSG_PEEK:
+                self.urgent = Urgent.READ
+            if not size:
+                return Received(b"", flags=socket.MSG_OOB | socket.MSG_TRUNC)
+            return Received(self.urgent_byte, flags=socket.MSG_OOB, length=1)
+        if self.state is State.CLOSE or self.shut & RCV_SHUTDOWN:
+            return Received(b"")
+        return None
+
+    def may_bring_more(self) -> bool:
+        at_mark = self.urgent and self.urgent_seq == self.read_edge
+        return not (
+            at_mark or self.error or self.state is State.CLOSE or self.shut & RCV_SHUTDOWN
+        )
+
+    # Ending
+
+    def shutdown(self, how: int) -> None:
+        if self.socket_state == SocketState.CONNECTING:
+            opening = self.state in (State.SYN_SENT, State.SYN_RECV, State.CLOSE)
+            self.socket_state = (
+                SocketState.DISCONNECTING if opening else SocketState.CONNECTED
+            )
+        halves = how + 1
+        not_connected = self.state is State.CLOSE
+        if self.state is State.SYN_SENT or (
+            self.state is State.LISTEN and halves & RCV_SHUTDOWN
+        ):
+            self.abandon()
+            self.socket_state = SocketState.UNCONNECTED
+        elif self.state is not State.LISTEN:
+            self.shut |= halves
+            self.leave_quick_path()
+            if halves & SEND_SHUTDOWN and self.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+                self._close_sending_half()
+        self.state_changed()
+        self.flush()
+        if not_connected:
+            raise os_error(errno.ENOTCONN)
+
+    def _close_sending_half(self) -> None:
+        if not self.finish_directly():
+            self.follow(Event.FIN_SENT)
+            self.send_fin()
+
+    def close(self) -> None:
+        self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
+        self.orphan = True
+        if self.state is State.LISTEN:
+            self.follow(Event.RESET)
+            self._stop_listening()
+        elif self.state is not State.CLOSE:
+            self._close_connection()
+        if self.state is State.CLOSE:
+            self.port_locked = False
+            self.give_port_back()
+        self.state_changed()
+        self.flush()
+
+    def _close_connection(self) -> None:
+        """tcp_close, for each kind of end."""
+        if self.queue.length:
+            self.send_reset()
+            self.follow(Event.RESET)
+        elif self.settings.linger_s == 0:
+            self.port_locked = False
+            self.abandon()
+            self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
+        elif self.state is State.SYN_SENT:
+            self.follow(Event.RESET)
+        elif self.state in (State.ESTABLISHED, State.CLOSE_WAIT, State.SYN_RECV):
+            self.port_locked = False
+            self._close_sending_half()
+        elif self.state is State.FIN_WAIT2:
+            self.leave_to_stand_in(State.FIN_WAIT2)
+        else:
+            self.port_locked = False
+
+    def lingers(self) -> bool:
+        return bool(self.settings.linger_s) and self.state in (
+            State.FIN_WAIT1,
+            State.CLOSING,
+            State.LAST_ACK,
+        )
+
+    # Names, options, readiness
+
+    def getpeername(self) -> InetAddress:
+        self.require_connected()
+        assert self.remote is not None
+        return self.remote
+
+    def set_nodelay(self, on: bool) -> None:
+        """TCP_NODELAY; switching it on sends what waits."""
+        self.nodelay = on
+        if on:
+            self._send_what_waits_now()
+
+    def set_cork(self, on: bool) -> None:
+        """TCP_CORK; pulling it sends what waits."""
+        self.corked = on
+        self.leave_quick_path()
+        if not on:
+            self._send_what_waits_now()
+
+    def _send_what_waits_now(self) -> None:
+        if self.unsent.length and self.state in MAY_SEND:
+            self.push()
+            self.flush()
+
+    def poll(self) -> int:
+        state, shut = self.state, self.shut
+        if state is State.LISTEN:
+            return POLLIN | POLLRDNORM if self.accept_queue else 0
+        mask = 0
+        if shut == RCV_SHUTDOWN | SEND_SHUTDOWN or state is State.CLOSE:
+            mask |= POLLHUP
+        if shut & RCV_SHUTDOWN:
+            mask |= POLLIN | POLLRDNORM | POLLRDHUP
+        if state not in _OPENING:
+            target = self.rcvlowat
+            if self.urgent and self.urgent_seq == self.read_edge and not self.oobinline:
+                target += 1
+            if self.queue.length >= target:
+                mask |= POLLIN | POLLRDNORM
+            if shut & SEND_SHUTDOWN or self.is_writable():
+                mask |= POLLOUT | POLLWRNORM
+            else:
+                self.wants_room = True
+            if self.urgent == Urgent.VALID:
+                mask |= POLLPRI
+        if self.error:
+            mask |= POLLERR
+        return mask
+
+
+def _is_ephemeral(member: Bound) -> bool:
+    return isinstance(member, (StandIn, ControlBlock)) and member.ephemeral
+
+

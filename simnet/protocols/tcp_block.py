@@ -1,0 +1,314 @@
+"""The state of one TCP connection, and the small steps that everything else is made of.
+
+Sequence numbers are kept as unbounded integers, and cut to 32 bits only in segments: comparisons
+are then plain. `snd_` and `rcv_` names are those of RFC 9293, section 3.3.1; an "edge" is a sequence
+number: the first one beyond a window.
+
+Modelled after Linux: Minshall's variant of Nagle's algorithm, delayed acknowledgements with quick and
+ping-pong modes (tcp_input.c), silly window avoidance by the receiver.
+
+Not modelled: retransmission of data, reassembly, congestion control, timestamps, selective
+acknowledgements, ECN, fast open; and the kernel's accounting of buffers in `skb` overhead: a send
+buffer holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from simnet.addresses import InetAddress, is_ipv4
+from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
+from simnet.errors import os_error
+from simnet.ports import PortTable
+from simnet.protocols.inet import InetEndpoint
+from simnet.protocols.tcp_states import Event, State, follow
+from simnet.queues import ByteQueue
+from simnet.readiness import POLLOUT, POLLWRNORM
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+SEQUENCE_SPACE = 1 << 32
+SEQUENCE_MASK = SEQUENCE_SPACE - 1
+
+# Linux: TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN, TCP_TIMEOUT_INIT; and how long a cork holds.
+DELAYED_ACK_NS = 40 * MILLISECOND_NS
+QUICK_ACKS = 16
+TIME_WAIT_NS = 60 * SECOND_NS
+FIRST_TIMEOUT_NS = SECOND_NS
+CORK_NS = 200 * MILLISECOND_NS
+
+# The scale that we offer, and the largest window that fits a header unscaled.
+WINDOW_SCALE = 7
+UNSCALED = 65535
+# What a connected socket's send buffer grows to unless SO_SNDBUF was set (measured: 2626560 or more).
+AUTOTUNED_SNDBUF = 2626560
+# The receiver's guess of the peer's segment size before it has seen one (TCP_MSS_DEFAULT).
+SMALL_MSS = 536
+
+
+class SocketState:
+    """The state of the socket above the protocol (enum socket_state in linux/net.h)."""
+
+    UNCONNECTED = 1
+    CONNECTING = 2
+    CONNECTED = 3
+    DISCONNECTING = 4
+
+
+class Urgent:
+    """Where an urgent byte is (tcp_input.c: TCP_URG_NOTYET, TCP_URG_VALID, TCP_URG_READ)."""
+
+    NONE = 0
+    NOT_YET = 1
+    VALID = 2
+    READ = 3
+
+
+class ControlBlock(InetEndpoint):
+    """The variables of one connection (RFC 9293's TCB)."""
+
+    __slots__ = (
+        "accept_queue",
+        "ack_timer",
+        "backlog",
+        "connect_timer",
+        "cork_timer",
+        "corked",
+        "delayed_ack_due_ns",
+        "done",
+        "incoming",
+        "iss",
+        "last_received_ns",
+        "listener",
+        "mss",
+        "nagle_small_edge",
+        "nodelay",
+        "orphan",
+        "peer",
+        "pingpong",
+        "queue",
+        "quick_acks",
+        "quick_path",
+        "rcv_acked",
+        "rcv_edge",
+        "rcv_mss",
+        "rcv_nxt",
+        "rcv_wscale",
+        "snd_edge",
+        "snd_nxt",
+        "snd_una",
+        "snd_wscale",
+        "socket_state",
+        "state",
+        "syn_attempts",
+        "unsent",
+        "urgent",
+        "urgent_byte",
+        "urgent_send_edge",
+        "urgent_seq",
+        "wants_room",
+    )
+
+    default_sndbuf = 16384
+    default_rcvbuf = 131072
+
+    def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
+        super().__init__(host, family, type, proto)
+        self.state = State.CLOSE
+        self.socket_state = SocketState.UNCONNECTED
+        self.iss = self.snd_una = self.snd_nxt = self.snd_edge = 0
+        self.rcv_nxt = self.rcv_acked = self.rcv_edge = 0
+        self.snd_wscale = self.rcv_wscale = 0
+        self.mss = SMALL_MSS
+        self.rcv_mss = SMALL_MSS
+        # What arrived in order and was not read; what was written and not sent.
+        self.queue = ByteQueue()
+        self.unsent = ByteQueue()
+        # Nagle: the end of the last small segment sent (snd_sml); nothing small is out if acked.
+        self.nagle_small_edge = 0
+        self.nodelay = False
+        self.corked = False
+        self.cork_timer: Timer | None = None
+        # Delayed acknowledgements: how many more go out at once, and whether data flows both ways.
+        self.quick_acks = -1
+        self.pingpong = False
+        self.last_received_ns = -DELAYED_ACK_NS
+        self.delayed_ack_due_ns = 0
+        self.ack_timer: Timer | None = None
+        self.connect_timer: Timer | None = None
+        self.syn_attempts = 0
+        # The urgent byte: its place in the stream, its value, and how far we sent urgently.
+        self.urgent = Urgent.NONE
+        self.urgent_seq = 0
+        self.urgent_byte = b""
+        self.urgent_send_edge = 0
+        # A FIN was received (SOCK_DONE); no descriptor refers to it (SOCK_DEAD); a sender found the
+        # buffer full (SOCK_NOSPACE).
+        self.done = False
+        self.orphan = False
+        self.wants_room = False
+        # Listening: how many may wait, connections not yet complete and complete ones, in order.
+        self.backlog = 0
+        self.incoming: dict[tuple[InetAddress, InetAddress], ControlBlock] | None = None
+        self.accept_queue: dict[ControlBlock, None] | None = None
+        self.listener: ControlBlock | None = None
+        # The short cut: the other end, and whether the plainest data may go straight to it.
+        self.peer: ControlBlock | None = None
+        self.quick_path = False
+
+    # States
+
+    def follow(self, event: Event) -> None:
+        """Move to the next state."""
+        self.state = follow(self.state, event)
+        self.leave_quick_path()
+        if self.state is State.CLOSE:
+            self._unhash()
+
+    def leave_quick_path(self) -> None:
+        """Something is not plain any more, for either direction."""
+        self.quick_path = False
+        if self.peer is not None:
+            self.peer.quick_path = False
+
+    def _unhash(self) -> None:
+        """Be found by no segment any more; keep the port only if bind() named it."""
+        if self.remote is not None:
+            key = (self.shown_ip, self.shown_port), self.remote
+            if self.table.connections.get(key) is self:
+                del self.table.connections[key]
+            if self.listener is not None and self.listener.incoming is not None:
+                self.listener.incoming.pop(key, None)
+        if not self.port_locked:
+            self.give_port_back()
+        self.stop_timers()
+
+    def stop_timers(self) -> None:
+        """No timer of this connection fires any more."""
+        for timer in (self.ack_timer, self.connect_timer, self.cork_timer):
+            if timer is not None:
+                timer.cancel()
+        self.ack_timer = self.connect_timer = self.cork_timer = None
+
+    @property
+    def table(self) -> PortTable:
+        return self.host.tcp_ports
+
+    @property
+    def shares_address(self) -> bool:
+        # A listener shares with nobody (inet_csk_bind_conflict asks for sk_state != TCP_LISTEN).
+        return self.settings.reuseaddr and self.state is not State.LISTEN
+
+    @property
+    def listening(self) -> bool:
+        return self.state is State.LISTEN
+
+    @property
+    def state_name(self) -> str:
+        return self.state.name
+
+    @property
+    def connection(self) -> tuple[InetAddress, InetAddress]:
+        """(local, remote), the key of a connection."""
+        assert self.remote is not None
+        return (self.shown_ip, self.shown_port), self.remote
+
+    # Windows
+
+    @property
+    def path_mss(self) -> int:
+        """The largest segment that the way to the peer takes."""
+        assert self.remote is not None
+        return self.host.path_mss(self.remote[0])
+
+    def free_to_receive(self) -> int:
+        """How many more bytes the receive buffer takes."""
+        return min(max(0, self.rcvbuf - self.queue.length), UNSCALED << WINDOW_SCALE)
+
+    def advertise(self) -> int:
+        """The window for the next segment, in scaled units; the edge never moves back."""
+        scale = self.rcv_wscale
+        edge = self.rcv_nxt + (self.free_to_receive() >> scale << scale)
+        if edge > self.rcv_edge:
+            self.rcv_edge = edge
+        return self.rcv_edge - self.rcv_nxt >> scale
+
+    def send_room(self) -> int:
+        """How many more bytes the send buffer takes; never negative."""
+        return max(0, self.sndbuf - (self.snd_nxt - self.snd_una) - self.unsent.length)
+
+    def is_writable(self) -> bool:
+        """Whether poll says so: a third of the buffer is free (sk_stream_is_writeable)."""
+        used = self.snd_nxt - self.snd_una + self.unsent.length
+        free = self.sndbuf - used
+        return free > 0 and free >= used >> 1
+
+    def room_made(self) -> None:
+        """Acknowledged bytes left the send buffer: wake writers (sk_write_space)."""
+        if self.wants_room and self.is_writable():
+            self.wants_room = False
+            self.notify(POLLOUT | POLLWRNORM)
+
+    # Sequence numbers
+
+    def choose_iss(self) -> None:
+        """An initial sequence number."""
+        self.iss = self.snd_una = self.snd_nxt = self.nagle_small_edge = self.host.next_iss()
+        self.urgent_send_edge = self.iss
+
+    def widen(self, sequence: int, near: int) -> int:
+        """A 32-bit sequence number as the unbounded one next to `near`."""
+        distance = (sequence - near) & SEQUENCE_MASK
+        if distance >= SEQUENCE_SPACE // 2:
+            distance -= SEQUENCE_SPACE
+        return near + distance
+
+    # Connection set-up that the segments and the short cut share
+
+    def established(self) -> None:
+        """Both sides know each other: settle sizes, and see whether the path is ideal."""
+        assert self.remote is not None
+        if not self.settings.sndbuf_locked:
+            self.sndbuf = AUTOTUNED_SNDBUF
+        if self.connect_timer is not None:
+            self.connect_timer.cancel()
+            self.connect_timer = None
+
+    def look_for_quick_path(self) -> None:
+        """Take the short cut from now on if both ends are at hand and nothing is in the way."""
+        peer = self.peer
+        self.quick_path = (
+            peer is not None
+            and self.host.wire.ideal
+            and self.state is State.ESTABLISHED
+            and peer.state is State.ESTABLISHED
+            and not (self.error or peer.error or self.shut or peer.shut)
+            and not (self.corked or self.urgent or peer.corked or peer.urgent)
+            and not (self.unsent.length or peer.unsent.length)
+        )
+        if peer is not None:
+            peer.quick_path = self.quick_path
+
+    def find_peer(self) -> None:
+        """Learn which endpoint is the other end, for the short cut."""
+        assert self.remote is not None
+        local, remote = self.connection
+        host = self.host.wire.host_at(remote[0], self.host)
+        if host is None:
+            return
+        other = host.tcp_ports.connections.get((remote, local))
+        if isinstance(other, ControlBlock) and other is not self:
+            self.peer, other.peer = other, self
+
+    def require_connected(self) -> None:
+        """ENOTCONN unless there is a peer now (inet_getname)."""
+        if self.remote is None or self.state in (State.CLOSE, State.SYN_SENT):
+            raise os_error(errno.ENOTCONN)
+
+
+def default_mss(ip: str, mtu: int) -> int:
+    """The MSS of a path: its MTU less the IP and TCP headers, within 16 bits of IP length."""
+    headers = 40 if is_ipv4(ip) else 60
+    return min(mtu, 65535) - headers

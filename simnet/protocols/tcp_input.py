@@ -1,0 +1,473 @@
+"""TCP's receiving side: what each segment means in each state (tcp_input.c, tcp_minisocks.c).
+
+As RFC 9293, section 3.10.7 has it: first reject what is unacceptable, then change anything.
+Segments that arrive out of order are acknowledged and dropped; the sender repeats them.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from simnet.clock import Timer
+from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
+from simnet.protocols.tcp_block import (
+    QUICK_ACKS,
+    SEQUENCE_MASK,
+    SMALL_MSS,
+    TIME_WAIT_NS,
+    UNSCALED,
+    ControlBlock,
+    SocketState,
+    Urgent,
+)
+from simnet.protocols.tcp_output import Output, reset_for
+from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
+from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
+from simnet.wire import ACK, FIN, RST, SYN, URG, Packet, Segment, Unreachable
+
+_DATA_READY = POLLIN | POLLRDNORM
+
+
+class Input(Output):
+    """A control block that can listen to what the peer says."""
+
+    __slots__ = ()
+
+    def receive(self, packet: Packet) -> None:
+        """A packet for this connection, or for this listener, has arrived."""
+        if isinstance(packet, Unreachable):
+            if self.state is State.SYN_SENT:
+                self.abort(packet.error)
+        elif isinstance(packet, Segment):
+            if self.state is State.LISTEN:
+                self._receive_listening(packet)
+            elif self.state is State.SYN_SENT:
+                self._receive_syn_sent(packet)
+            elif self.state is not State.CLOSE:
+                self._receive_synchronized(packet)
+
+    # LISTEN
+
+    def _receive_listening(self, segment: Segment) -> None:
+        if segment.flags & RST:
+            return
+        if segment.flags & ACK:
+            self.transmit(reset_for(segment))
+        elif segment.flags & SYN and not self.accept_queue_is_full():
+            # A full queue drops the SYN; the client repeats it (tcp_conn_request).
+            child = self.child_for(segment.destination, segment.source)
+            child.learn_peer_options(segment)
+            child.send_syn()
+
+    def accept_queue_is_full(self) -> bool:
+        """sk_acceptq_is_full: backlog + 1 connections may wait."""
+        assert self.accept_queue is not None
+        return len(self.accept_queue) > self.backlog
+
+    def child_for(self, local: tuple[str, int], remote: tuple[str, int]) -> Input:
+        """A connection of this listener's, in SYN_RECV, which inherits its options."""
+        child = type(self)(self.host, self.family, self.type, self.proto)
+        child.inherit(self)
+        child.state = State.LISTEN
+        child.bound_ip = child.shown_ip = local[0]
+        child.shown_port = local[1]
+        child.remote = remote
+        child.listener = self
+        child.orphan = True
+        child.port = local[1]
+        self.table.add(child, child.port)
+        self.table.connections[local, remote] = child
+        assert self.incoming is not None
+        self.incoming[local, remote] = child
+        child.follow(Event.SYN_RECEIVED)
+        child.choose_iss()
+        return child
+
+    def inherit(self, listener: ControlBlock) -> None:
+        """What accept(2) documents as inherited, and what Linux copies (sk_clone_lock)."""
+        self.settings = listener.settings
+        self.sndbuf = listener.sndbuf
+        self.rcvbuf = listener.rcvbuf
+        self.nodelay = listener.nodelay
+        self.corked = listener.corked
+        self.v6only = listener.v6only
+
+    def learn_peer_options(self, syn: Segment) -> None:
+        """What the peer's SYN says: its sequence number, segment size and window."""
+        self.rcv_nxt = self.widen(syn.seq, self.rcv_nxt) + 1
+        self.rcv_acked = self.rcv_nxt
+        self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
+        self.snd_wscale = syn.wscale or 0
+        self.snd_edge = self.iss + 1 + syn.window
+        self.mss = min(syn.mss or SMALL_MSS, self.path_mss)
+
+    # SYN_SENT (RFC 9293, section 3.10.7.3)
+
+    def _receive_syn_sent(self, segment: Segment) -> None:
+        acked = self.widen(segment.ack, self.snd_nxt)
+        if segment.flags & ACK and not self.iss < acked <= self.snd_nxt:
+            if not segment.flags & RST:
+                self.transmit(reset_for(segment))
+            return
+        if segment.flags & RST:
+            if segment.flags & ACK:
+                self.reset_received()
+            return
+        if not segment.flags & SYN:
+            return
+        self.learn_peer_options(segment)
+        if segment.flags & ACK:
+            self.snd_una = acked
+            self.snd_edge = acked + segment.window
+            self.follow(Event.SYN_ACKED)
+            self.established()
+            self.send_ack()
+            self.find_peer()
+            self.state_changed()
+        else:
+            self.follow(Event.SYN_RECEIVED)
+            self.syn_attempts = 0
+            self.send_syn()
+
+    # All later states (section 3.10.7.4)
+
+    def _receive_synchronized(self, segment: Segment) -> None:
+        seq = self.widen(segment.seq, self.rcv_nxt)
+        if not self._is_acceptable(segment, seq):
+            if not segment.flags & RST:
+                self.send_ack()
+            return
+        if segment.flags & RST:
+            # RFC 5961: only the exact sequence number resets; others are challenged.
+            if seq == self.rcv_nxt:
+                self.reset_received()
+            else:
+                self.send_ack()
+            return
+        if segment.flags & SYN and not self._is_answer_to_simultaneous_open(segment, seq):
+            self.send_ack()
+            return
+        if not segment.flags & ACK or not self._process_ack(segment):
+            return
+        if self.state is State.CLOSE:
+            return
+        if segment.flags & URG:
+            self._note_urgent(segment, seq)
+        self._process_text(segment, seq)
+        if self.orphan and self.state is State.FIN_WAIT2:
+            self.leave_to_stand_in(State.FIN_WAIT2)
+        elif self.state is not State.CLOSE:
+            self.send_what_waits()
+
+    def _is_acceptable(self, segment: Segment, seq: int) -> bool:
+        """Whether any of it lies in the window (tcp_sequence)."""
+        if self._is_answer_to_simultaneous_open(segment, seq):
+            return True
+        end = seq + segment.length
+        return end >= self.rcv_acked and seq <= max(self.rcv_edge, self.rcv_nxt)
+
+    def _is_answer_to_simultaneous_open(self, segment: Segment, seq: int) -> bool:
+        """SYN|ACK that acknowledges our SYN and repeats the one that we have."""
+        return (
+            self.state is State.SYN_RECV
+            and segment.flags & (SYN | ACK) == SYN | ACK
+            and seq + 1 == self.rcv_nxt
+            and self.widen(segment.ack, self.snd_nxt) == self.snd_nxt
+        )
+
+    def _process_ack(self, segment: Segment) -> bool:
+        """What the acknowledgement brings about; whether the rest of the segment counts."""
+        acked = self.widen(segment.ack, self.snd_una)
+        if self.state is State.SYN_RECV:
+            if not self.snd_una < acked <= self.snd_nxt:
+                self.transmit(reset_for(segment))
+                return False
+            self._opening_acknowledged(acked)
+        if acked > self.snd_nxt:
+            self.send_ack()
+            return False
+        progress = acked > self.snd_una
+        if progress:
+            self.snd_una = acked
+        if acked == self.snd_una:
+            scale = 0 if segment.flags & SYN else self.snd_wscale
+            self.snd_edge = max(self.snd_edge, acked + (segment.window << scale))
+        if progress:
+            self.room_made()
+            if self.snd_una == self.snd_nxt and not self.fin_waits():
+                self._everything_acknowledged()
+        return True
+
+    def _opening_acknowledged(self, acked: int) -> None:
+        self.snd_una = acked
+        self.follow(Event.SYN_ACKED)
+        self.established()
+        self.find_peer()
+        if self.listener is not None:
+            self.listener.connection_complete(self)
+        else:
+            self.state_changed()
+
+    def connection_complete(self, child: ControlBlock) -> None:
+        """A connection of this listener's may be accepted."""
+        assert self.incoming is not None and self.accept_queue is not None
+        self.incoming.pop(child.connection, None)
+        self.accept_queue[child] = None
+        self.notify(_DATA_READY)
+
+    def _everything_acknowledged(self) -> None:
+        if self.state is State.FIN_WAIT1:
+            self.follow(Event.FIN_ACKED)
+            self.shut |= SEND_SHUTDOWN
+            self.state_changed()
+        elif self.state is State.CLOSING:
+            self.follow(Event.FIN_ACKED)
+            self.leave_to_stand_in(State.TIME_WAIT)
+        elif self.state is State.LAST_ACK:
+            self.follow(Event.FIN_ACKED)
+            self.finish()
+
+    # Text, urgent data and FIN
+
+    def _process_text(self, segment: Segment, seq: int) -> None:
+        payload = segment.payload
+        fin = bool(segment.flags & FIN)
+        if not payload and not fin:
+            return
+        if seq < self.rcv_nxt:
+            payload = payload[self.rcv_nxt - seq :]
+            if not payload and not (fin and seq + segment.length > self.rcv_nxt):
+                self.send_ack()
+                return
+        elif seq > self.rcv_nxt:
+            self.send_ack()
+            return
+        if payload:
+            if self.state not in MAY_RECEIVE:
+                return
+            if self.shut & RCV_SHUTDOWN and self.state is not State.ESTABLISHED:
+                # Data after both directions were closed here (tcp_rcv_state_process).
+                self.transmit(reset_for(segment))
+                self.reset_received()
+                return
+            self.take_text(payload)
+        if fin:
+            self.fin_received()
+        elif payload:
+            self.decide_on_ack(len(payload))
+
+    def take_text(self, payload: bytes) -> None:
+        """Bytes in order join the queue; readers are told once there are enough."""
+        self.rcv_nxt += len(payload)
+        self.queue.append(payload)
+        if self.urgent == Urgent.NOT_YET:
+            self._find_urgent_byte()
+        if self.queue.length >= self.rcvlowat or self.done:
+            self.notify(_DATA_READY)
+
+    def decide_on_ack(self, size: int) -> None:
+        """Acknowledge at once or later (__tcp_ack_snd_check)."""
+        self.last_received_ns = self.host.clock.now_ns
+        if self.quick_acks < 0:
+            self.quick_acks = max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
+        if size > self.rcv_mss:
+            self.rcv_mss = min(size, self.mss)
+        if (
+            self.quick_acks > 0 and not self.pingpong
+        ) or self.rcv_nxt - self.rcv_acked > self.rcv_mss:
+            self.send_ack()
+        else:
+            self.delay_ack()
+
+    def _note_urgent(self, segment: Segment, seq: int) -> None:
+        """tcp_check_urg: the urgent pointer names the byte after the urgent one."""
+        place = seq + max(0, segment.urgent - 1)
+        copied = self.read_edge
+        if place < copied or place < self.rcv_nxt:
+            return
+        if self.urgent and place <= self.urgent_seq:
+            return
+        if (
+            self.urgent
+            and self.urgent_seq == copied
+            and not self.oobinline
+            and copied != self.rcv_nxt
+        ):
+            # The earlier urgent byte was never read, and now it never will be.
+            self.queue.drop(1)
+        self.leave_quick_path()
+        self.urgent = Urgent.NOT_YET
+        self.urgent_seq = place
+
+    def _find_urgent_byte(self) -> None:
+        offset = self.urgent_seq - self.read_edge
+        if 0 <= offset < self.queue.length:
+            self.urgent_byte = self.queue.peek(1, offset)
+            self.urgent = Urgent.VALID
+            self.notify(POLLPRI | _DATA_READY)
+
+    @property
+    def read_edge(self) -> int:
+        """The sequence number of the next byte to be read (copied_seq)."""
+        return self.rcv_nxt - self.queue.length - self.done
+
+    def fin_received(self) -> None:
+        """The peer will send no more (tcp_fin)."""
+        self.rcv_nxt += 1
+        self.shut |= RCV_SHUTDOWN
+        self.done = True
+        self.follow(Event.FIN_RECEIVED)
+        self.send_ack()
+        if self.state is State.TIME_WAIT:
+            self.leave_to_stand_in(State.TIME_WAIT)
+        elif not self.orphan:
+            self.state_changed()
+
+    # Ends
+
+    def reset_received(self) -> None:
+        """tcp_reset: which error the program sees depends on how far the connection was."""
+        if self.state is State.SYN_SENT:
+            self.abort(errno.ECONNREFUSED)
+        elif self.state is State.CLOSE_WAIT:
+            self.abort(errno.EPIPE)
+        else:
+            self.abort(errno.ECONNRESET)
+
+    def abort(self, error: int) -> None:
+        """The connection is gone; what had arrived can still be read."""
+        never_accepted = self.state is State.SYN_RECV and self.listener is not None
+        self.error = error
+        self.unsent.clear()
+        self.snd_una = self.snd_nxt
+        self.follow(Event.RESET)
+        if never_accepted:
+            self.orphan = True
+        self.finish()
+
+    def finish(self) -> None:
+        """Both directions are over (tcp_done)."""
+        self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
+        if self.state is not State.CLOSE:
+            self.follow(Event.RESET)
+        self.state_changed()
+
+    def leave_to_stand_in(self, state: State) -> None:
+        """A small stand-in keeps the connection's place while this endpoint is over."""
+        stand_in = StandIn(self, state)
+        self.state = State.FIN_WAIT2
+        self.follow(Event.EXPIRED)
+        stand_in.take_place()
+        self.finish()
+
+    def is_opening(self) -> bool:
+        """Whether the socket above still thinks that it is connecting."""
+        return self.socket_state == SocketState.CONNECTING
+
+    def needs_reset(self) -> bool:
+        """Whether the peer must be told when this connection is abandoned."""
+        return self.state in NEEDS_RESET
+
+
+class StandIn:
+    """What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read (tcp_minisocks.c)."""
+
+    __slots__ = (
+        "_timer",
+        "block",
+        "bound_ip",
+        "ephemeral",
+        "key",
+        "rcv_nxt",
+        "shares_address",
+        "shares_port",
+        "snd_nxt",
+        "state",
+        "table",
+        "v6only",
+        "window",
+    )
+
+    def __init__(self, block: ControlBlock, state: State) -> None:
+        self.block = block
+        self.state = state
+        self.key = block.connection
+        self.bound_ip = block.bound_ip
+        self.v6only = block.v6only
+        self.ephemeral = block.ephemeral
+        self.shares_address = block.settings.reuseaddr
+        self.shares_port = block.settings.reuseport
+        self.rcv_nxt = block.rcv_nxt
+        self.snd_nxt = block.snd_nxt
+        self.window = block.advertise()
+        self.table = block.table
+        self._timer: Timer | None = None
+
+    def take_place(self) -> None:
+        """Hold the port and the connection's addresses from now on."""
+        self.table.connections[self.key] = self
+        self.table.add(self, self.key[0][1])
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        clock = self.block.host.clock
+        self._timer = clock.call_after(TIME_WAIT_NS, self.leave, background=True)
+
+    def leave(self) -> None:
+        """Give everything back."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.table.connections.get(self.key) is self:
+            del self.table.connections[self.key]
+        self.table.remove(self, self.key[0][1])
+
+    def receive(self, packet: Packet) -> None:
+        """tcp_timewait_state_process."""
+        if not isinstance(packet, Segment):
+            return
+        seq = self.block.widen(packet.seq, self.rcv_nxt)
+        if packet.flags & RST:
+            if seq == self.rcv_nxt or self.state is State.FIN_WAIT2:
+                self.leave()
+            return
+        if self.state is State.FIN_WAIT2:
+            self._receive_in_fin_wait(packet, seq)
+        elif packet.flags & SYN and not packet.flags & ACK and seq > self.rcv_nxt:
+            self._start_anew(packet)
+        elif seq != self.rcv_nxt or packet.length:
+            self._wait()
+            self._answer()
+        else:
+            self._wait()
+
+    def _receive_in_fin_wait(self, segment: Segment, seq: int) -> None:
+        end = seq + segment.length
+        if segment.flags & SYN and seq >= self.rcv_nxt:
+            self._reset(segment)
+        elif end <= self.rcv_nxt or not segment.length:
+            return
+        elif not segment.flags & FIN or end != self.rcv_nxt + 1:
+            self._reset(segment)
+        else:
+            self.state = State.TIME_WAIT
+            self.rcv_nxt = end
+            self._wait()
+            self._answer()
+
+    def _reset(self, segment: Segment) -> None:
+        self.leave()
+        self.block.host.wire.transmit(self.block.host, reset_for(segment))
+
+    def _start_anew(self, syn: Segment) -> None:
+        """A new connection may take the place (RFC 6191)."""
+        self.leave()
+        self.block.host.deliver(syn)
+
+    def _answer(self) -> None:
+        local, remote = self.key
+        answer = Segment(
+            local, remote, self.snd_nxt & SEQUENCE_MASK, self.rcv_nxt & SEQUENCE_MASK, ACK, self.window
+        )
+        self.block.host.wire.transmit(self.block.host, answer)

@@ -1,0 +1,238 @@
+"""TCP's sending side: cutting segments, acknowledging, resetting (tcp_output.c)."""
+
+from __future__ import annotations
+
+from simnet.protocols.tcp_block import (
+    CORK_NS,
+    DELAYED_ACK_NS,
+    FIRST_TIMEOUT_NS,
+    SEQUENCE_MASK,
+    UNSCALED,
+    WINDOW_SCALE,
+    ControlBlock,
+)
+from simnet.protocols.tcp_states import State
+from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
+
+# net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts: after 4 tries a second apart, the time doubles.
+SYN_RETRIES = 6
+SYN_LINEAR_TIMEOUTS = 4
+SYNACK_RETRIES = 5
+
+
+class Output(ControlBlock):
+    """A control block that can speak."""
+
+    __slots__ = ()
+
+    def transmit(self, segment: Segment) -> None:
+        """Put a segment on the wire; it arrives when the call ends (`flush`)."""
+        self.host.wire.transmit(self.host, segment)
+
+    def flush(self) -> None:
+        """The call ends: everything on the wire arrives."""
+        self.host.wire.flush()
+
+    def segment(
+        self, flags: int, seq: int, payload: bytes = b"", urgent: int = 0, window: int | None = None
+    ) -> Segment:
+        """A segment of this connection; it carries our acknowledgement and window."""
+        local, remote = self.connection
+        return Segment(
+            local,
+            remote,
+            seq & SEQUENCE_MASK,
+            self.rcv_nxt & SEQUENCE_MASK if flags & ACK else 0,
+            flags,
+            self.advertise() if window is None else window,
+            payload,
+            urgent,
+        )
+
+    # Opening
+
+    def send_syn(self) -> None:
+        """SYN, or SYN|ACK if the peer's SYN has arrived; again after a time-out."""
+        assert self.remote is not None
+        answering = self.state is State.SYN_RECV
+        self.rcv_wscale = WINDOW_SCALE
+        window = min(self.free_to_receive(), UNSCALED)
+        segment = self.segment(SYN | ACK if answering else SYN, self.iss, window=window)
+        self.rcv_acked = self.rcv_nxt
+        self.snd_nxt = self.iss + 1
+        self.nagle_small_edge = self.urgent_send_edge = self.iss
+        self.transmit(segment._replace(mss=self.path_mss, wscale=WINDOW_SCALE))
+        self._await_answer(SYNACK_RETRIES if answering else SYN_RETRIES)
+
+    def _await_answer(self, retries: int) -> None:
+        attempt = self.syn_attempts
+        if self.connect_timer is not None:
+            self.connect_timer.cancel()
+        doublings = max(0, attempt - SYN_LINEAR_TIMEOUTS)
+        if self.state is State.SYN_RECV:
+            doublings = attempt
+        self.syn_attempts = attempt + 1
+        give_up = attempt >= retries + (self.state is State.SYN_SENT) * SYN_LINEAR_TIMEOUTS
+        self.connect_timer = self.host.clock.call_after(
+            FIRST_TIMEOUT_NS << doublings, self._give_up_opening if give_up else self._send_syn_again
+        )
+
+    def _send_syn_again(self) -> None:
+        self.send_syn()
+        self.flush()
+
+    def _give_up_opening(self) -> None:
+        self.opening_timed_out()
+        self.flush()
+
+    def opening_timed_out(self) -> None:
+        """No answer came in all the time there is."""
+
+    # Data
+
+    def send_queued(self) -> None:
+        """Send what the peer's window and Nagle's algorithm allow (tcp_write_xmit)."""
+        unsent = self.unsent
+        while unsent.length:
+            room = self.snd_edge - self.snd_nxt
+            if room <= 0:
+                return
+            size = min(self.mss, unsent.length, room)
+            if size < self.mss and size == unsent.length and self._holds_small():
+                return
+            self._send_data(unsent.take(size))
+
+    def _holds_small(self) -> bool:
+        """Whether a last small segment has to wait (tcp_nagle_test)."""
+        if self.urgent_send_edge > self.snd_nxt:
+            return False
+        if self.corked:
+            return True
+        return not self.nodelay and self.nagle_small_edge > self.snd_una
+
+    def _send_data(self, payload: bytes) -> None:
+        seq = self.snd_nxt
+        end = seq + len(payload)
+        flags = ACK
+        if not self.unsent.length:
+            flags |= PSH
+        urgent = 0
+        if self.urgent_send_edge > seq:
+            flags |= URG
+            urgent = min(self.urgent_send_edge - seq, 0xFFFF)
+        if len(payload) < self.mss:
+            self.nagle_small_edge = end
+        self.note_reply()
+        segment = self.segment(flags, seq, payload, urgent)
+        self.acknowledged_now()
+        self.snd_nxt = end
+        self.transmit(segment)
+
+    def send_fin(self) -> None:
+        """Send what is left, then FIN; a window of zero holds both back."""
+        self.corked = False
+        self.push()
+        if self.snd_nxt == self.write_edge:
+            self._send_fin_now()
+
+    def push(self) -> None:
+        """Send everything that the window allows, small or not."""
+        nodelay, self.nodelay = self.nodelay, True
+        self.send_queued()
+        self.nodelay = nodelay
+
+    def _send_fin_now(self) -> None:
+        segment = self.segment(FIN | ACK, self.snd_nxt)
+        self.acknowledged_now()
+        self.snd_nxt += 1
+        self.transmit(segment)
+
+    def send_what_waits(self) -> None:
+        """The window opened or an acknowledgement came: go on, and finish with the FIN if due."""
+        if self.fin_waits():
+            self.push()
+            if not self.unsent.length:
+                self._send_fin_now()
+        elif self.unsent.length:
+            self.send_queued()
+
+    @property
+    def write_edge(self) -> int:
+        """The sequence number after everything written."""
+        return self.snd_nxt + self.unsent.length
+
+    def fin_waits(self) -> bool:
+        """Whether this side has closed, but its FIN has not been sent yet."""
+        return bool(self.unsent.length) and self.state in (
+            State.FIN_WAIT1,
+            State.CLOSING,
+            State.LAST_ACK,
+        )
+
+    def hold_cork(self) -> None:
+        """A cork holds a small segment for 200 ms at most (tcp(7))."""
+        if self.cork_timer is None or not self.cork_timer.pending:
+            self.cork_timer = self.host.clock.call_after(CORK_NS, self._cork_pops)
+
+    def _cork_pops(self) -> None:
+        corked, self.corked = self.corked, False
+        self.push()
+        self.corked = corked
+        self.flush()
+
+    # Acknowledging
+
+    def note_reply(self) -> None:
+        """Data goes out soon after data came in: from now on acknowledgements ride on data.
+
+        (tcp_event_data_sent; net.ipv4.tcp_pingpong_thresh is 1.)
+        """
+        if self.host.clock.now_ns - self.last_received_ns < DELAYED_ACK_NS:
+            self.pingpong = True
+
+    def acknowledged_now(self) -> None:
+        """A segment that we send acknowledges everything received."""
+        if self.rcv_acked != self.rcv_nxt and self.quick_acks > 0:
+            self.quick_acks -= 1
+        self.rcv_acked = self.rcv_nxt
+        self.delayed_ack_due_ns = 0
+
+    def send_ack(self) -> None:
+        """A bare acknowledgement."""
+        segment = self.segment(ACK, self.snd_nxt)
+        self.acknowledged_now()
+        self.transmit(segment)
+
+    def delay_ack(self) -> None:
+        """Acknowledge within 40 ms, unless something else does so before."""
+        if not self.delayed_ack_due_ns:
+            self.delayed_ack_due_ns = self.host.clock.now_ns + DELAYED_ACK_NS
+            if self.ack_timer is None or not self.ack_timer.pending:
+                self.ack_timer = self.host.clock.call_at(self.delayed_ack_due_ns, self._ack_is_due)
+
+    def _ack_is_due(self) -> None:
+        due_ns = self.delayed_ack_due_ns
+        if not due_ns:
+            return
+        if due_ns > self.host.clock.now_ns:
+            self.ack_timer = self.host.clock.call_at(due_ns, self._ack_is_due)
+            return
+        self.pingpong = False
+        self.send_ack()
+        self.flush()
+
+    # Resetting
+
+    def send_reset(self) -> None:
+        """Abandon the connection (tcp_send_active_reset)."""
+        self.transmit(self.segment(RST | ACK, self.snd_nxt, window=0))
+
+
+def reset_for(segment: Segment) -> Segment:
+    """The RST that answers a segment nobody expects (RFC 9293, section 3.10.7.1)."""
+    if segment.flags & ACK:
+        seq, ack, flags = segment.ack, 0, RST
+    else:
+        seq, ack, flags = 0, (segment.seq + segment.length) & SEQUENCE_MASK, RST | ACK
+    return Segment(segment.destination, segment.source, seq, ack, flags, 0)
+

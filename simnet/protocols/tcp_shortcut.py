@@ -1,0 +1,209 @@
+"""The short cut for an ideal path: what the segments would bring about, without the segments.
+
+Where the wire is ideal and the other end is at hand, a connection opens, carries plain data and
+closes by changing both ends at once. Whatever is not plain (a full buffer, a held small segment,
+urgent data, an end that is already closing) goes by segments, from the same state: nothing is kept
+here that the segments do not keep too. A property test holds both ways to the same outcomes.
+"""
+
+from __future__ import annotations
+
+from simnet.protocols.base import RCV_SHUTDOWN
+from simnet.protocols.tcp_block import (
+    DELAYED_ACK_NS,
+    UNSCALED,
+    WINDOW_SCALE,
+)
+from simnet.protocols.tcp_input import Input
+from simnet.protocols.tcp_states import Event, State, follow
+from simnet.readiness import POLLIN, POLLRDNORM
+
+_DATA_READY = POLLIN | POLLRDNORM
+
+# Two steps at once, taken from the table.
+_OPENED = follow(follow(State.CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
+_CLOSED_FIRST = follow(follow(State.ESTABLISHED, Event.FIN_SENT), Event.FIN_ACKED)
+
+
+class ShortCut(Input):
+    """A control block that reaches its peer directly where that makes no difference."""
+
+    __slots__ = ()
+
+    # Opening
+
+    def open_directly(self) -> bool:
+        """The whole handshake with a listener that has room; False if segments must do it."""
+        wire = self.host.wire
+        if not wire.ideal:
+            return False
+        local, remote = self.connection
+        host = wire.host_at(remote[0], self.host)
+        if host is None or (remote, local) in host.tcp_ports.connections:
+            return False
+        listener = host.tcp_listener(remote, local)
+        if not isinstance(listener, ShortCut) or listener.accept_queue_is_full():
+            return False
+        self.state = _OPENED
+        self._count_own_syn()
+        child = listener.child_for(remote, local)
+        child.state = _OPENED
+        assert isinstance(child, ShortCut)
+        child._count_own_syn()
+        self._learn_directly(child)
+        child._learn_directly(self)
+        # The client's last ACK announces its window scaled; the server's SYN|ACK could not.
+        self.advertise()
+        child.snd_edge = child.snd_nxt + self.rcv_edge - self.rcv_nxt
+        self.peer, child.peer = child, self
+        self.established()
+        child.established()
+        self.quick_path = child.quick_path = not self.corked and not child.corked
+        listener.connection_complete(child)
+        self.state_changed()
+        return True
+
+    def _count_own_syn(self) -> None:
+        self.rcv_wscale = WINDOW_SCALE
+        self.snd_una = self.snd_nxt = self.iss + 1
+
+    def _learn_directly(self, other: ShortCut) -> None:
+        self.rcv_nxt = self.rcv_acked = other.iss + 1
+        self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
+        self.snd_wscale = WINDOW_SCALE
+        self.snd_edge = self.snd_nxt + min(other.free_to_receive(), UNSCALED)
+        self.mss = min(other.path_mss, self.path_mss)
+
+    # Data
+
+    def send_now(self, data: bytes) -> int | None:
+        if not self.quick_path:
+            return None
+        size = len(data)
+        end = self.snd_nxt + size
+        if end > self.snd_edge or end - self.snd_una > self.sndbuf or not size:
+            return None
+        mss = self.mss
+        if size % mss:
+            if self.nagle_small_edge > self.snd_una and not self.nodelay:
+                return None
+            self.nagle_small_edge = end
+        peer = self.peer
+        now_ns = self.host.clock.now_ns
+        # Every segment acknowledges what was received and tells how much room there is.
+        edge = self.rcv_nxt + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
+        if edge > self.rcv_edge:
+            peer.snd_edge += edge - self.rcv_edge
+            self.rcv_edge = edge
+        received = self.rcv_nxt - self.rcv_acked
+        if received:
+            peer.snd_una += received
+            self.acknowledged_now()
+            if peer.wants_room:
+                peer.room_made()
+        if not self.pingpong and now_ns - self.last_received_ns < DELAYED_ACK_NS:
+            self.pingpong = True
+        self.snd_nxt = end
+        queue = peer.queue
+        queue.chunks.append(data)
+        queue.length += size
+        if size > mss:
+            peer.arrive_in_parts(size, mss)
+        else:
+            peer.rcv_nxt += size
+            peer.last_received_ns = now_ns
+            if (
+                peer.pingpong
+                and size <= peer.rcv_mss
+                and peer.rcv_nxt - peer.rcv_acked <= peer.rcv_mss
+            ):
+                if not peer.delayed_ack_due_ns:
+                    peer.delay_ack()
+            else:
+                peer.decide_on_ack(size)
+        if peer.waiters and queue.length >= peer.settings.rcvlowat:
+            peer.notify(_DATA_READY)
+        return size
+
+    def arrive_in_parts(self, size: int, mss: int) -> None:
+        """As many full segments as there are, and the rest."""
+        while size > 0:
+            part = min(size, mss)
+            size -= part
+            self.rcv_nxt += part
+            self.decide_on_ack(part)
+
+    def send_ack(self) -> None:
+        peer = self.peer
+        if not self.quick_path or peer is None:
+            super().send_ack()
+            return
+        before = self.rcv_edge
+        self.advertise()
+        peer.snd_edge += self.rcv_edge - before
+        peer.snd_una += self.rcv_nxt - self.rcv_acked
+        self.acknowledged_now()
+        if peer.wants_room:
+            peer.room_made()
+
+    def recv_now(self, size: int) -> bytes | None:
+        queue = self.queue
+        chunks = queue.chunks
+        if not chunks or self.urgent:
+            return None
+        data = chunks[0]
+        length = len(data)
+        if queue.offset or length > size or (length < size and len(chunks) > 1):
+            data = queue.take(size)
+            length = len(data)
+        else:
+            chunks.popleft()
+            queue.length -= length
+        if (self.rcv_edge - self.rcv_nxt) * 2 <= self.rcvbuf or self.delayed_ack_due_ns:
+            self.after_reading()
+        return data
+
+    def after_reading(self) -> None:
+        """Tell the peer at once if reading made much room, or emptied the queue (tcp_cleanup_rbuf)."""
+        if self.state is State.CLOSE:
+            return
+        if self.delayed_ack_due_ns and not self.pingpong and not self.queue.length:
+            self.send_ack()
+            self.flush()
+            return
+        if self.shut & RCV_SHUTDOWN:
+            return
+        advertised = self.rcv_edge - self.rcv_nxt
+        if advertised * 2 <= self.rcvbuf:
+            free = self.free_to_receive() >> WINDOW_SCALE << WINDOW_SCALE
+            if free and free >= advertised * 2 and free >= min(self.rcv_mss, self.rcvbuf // 2):
+                self.send_ack()
+                self.flush()
+
+    # Closing
+
+    def finish_directly(self) -> bool:
+        """Our FIN and its acknowledgement at once; False if segments must do it."""
+        peer = self.peer
+        if not self.quick_path or peer is None or self.state is not State.ESTABLISHED:
+            return False
+        if self.rcv_acked != self.rcv_nxt:
+            self.send_ack()
+        self.state = _CLOSED_FIRST
+        self.snd_nxt += 1
+        self.snd_una = self.snd_nxt
+        peer.quick_path = self.quick_path = False
+        peer.fin_received_directly()
+        if self.orphan:
+            self.leave_to_stand_in(State.FIN_WAIT2)
+        return True
+
+    def fin_received_directly(self) -> None:
+        """tcp_fin, with the acknowledgement delivered already."""
+        self.rcv_nxt += 1
+        self.rcv_acked = self.rcv_nxt
+        self.shut |= RCV_SHUTDOWN
+        self.done = True
+        self.follow(Event.FIN_RECEIVED)
+        self.state_changed()
+

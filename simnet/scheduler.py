@@ -1,0 +1,402 @@
+"""Tasks, and who runs next. The only module that knows greenlets.
+
+One task runs at a time, until it has to wait. Whoever waits switches straight to the next task that
+is ready; when none is, time moves to the next timer. The code that is outside every task (a test, a
+script) is a task too, the main one: while it waits, the others run.
+
+The seed picks among several tasks that are ready; a single one needs no choice.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from simnet import api
+from simnet.clock import Clock, nanoseconds
+from simnet.decisions import Stream
+from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
+from simnet.readiness import EVERYTHING, Pollable
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+# Fruitless calls in a row (EAGAIN, an empty poll) after which time moves on all the same: a loop
+# that polls without waiting takes real time on a real machine.
+SPINS_BEFORE_TIME_PASSES = 1000
+DEFAULT_MAX_STEPS = 10_000_000
+
+# Modules whose frames a report leaves out: it names the line of the user's code.
+_HIDDEN = "simnet."
+
+
+class SimTask(api.Task):
+    """A thread of control in a world."""
+
+    def __init__(self, scheduler: Scheduler, name: str, host: Host | None) -> None:
+        self.name = name
+        self.host = host
+        self.greenlet: greenlet | None = None
+        # As a waiter: which readiness bits it waits for, and whether it is one blocked call.
+        self.mask = EVERYTHING
+        self.exclusive = False
+        self.scheduled = False
+        # What it waits for, for reports: a call and its object.
+        self.waiting: tuple[str, object] | None = None
+        self._scheduler = scheduler
+        self._ended = _Ended()
+        self._value: Any = None
+        self._exception: BaseException | None = None
+        self._exception_seen = False
+        # Raised in it when it runs next.
+        self.interruption: BaseException | None = None
+        # It is being ended: it may clean up, but not wait any more.
+        self.ending = False
+
+    def wake(self, bits: int) -> None:
+        """Let it run again; it looks for itself what has changed."""
+        if not self.scheduled:
+            self.scheduled = True
+            self._scheduler.ready.append(self)
+
+    def wake_now(self) -> None:
+        """As a timer's callback."""
+        self.wake(EVERYTHING)
+
+    @property
+    def done(self) -> bool:
+        return self._ended.happened
+
+    def join(self, timeout: float | None = None) -> bool:
+        deadline = None if timeout is None else self._scheduler.deadline(timeout)
+        while not self.done:
+            if not self._scheduler.wait(self._ended, EVERYTHING, deadline, "join", self):
+                return self.done
+        return True
+
+    def result(self, timeout: float | None = None) -> Any:
+        if not self.join(timeout):
+            raise TimeoutError("timed out")
+        if self._exception is not None:
+            self._exception_seen = True
+            raise self._exception
+        return self._value
+
+    @property
+    def failed(self) -> bool:
+        """Whether an exception ended it."""
+        return self._exception is not None
+
+    def exception_text(self) -> str:
+        """The exception that ended it, on one line."""
+        return "".join(traceback.format_exception_only(self._exception)).strip()
+
+    def unseen_exception(self) -> BaseException | None:
+        """The exception that ended it, unless somebody has asked for it; then it counts as seen."""
+        if self._exception_seen:
+            return None
+        self._exception_seen = True
+        return self._exception
+
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """The body of its greenlet."""
+        self.scheduled = False
+        try:
+            self._value = function(*args)
+        except GreenletExit:
+            # The world is closed or was collected: end without a word.
+            self._ended.happened = True
+            return
+        except BaseException as exc:
+            self._exception = exc
+        self._ended.happened = True
+        self._ended.notify(EVERYTHING)
+        self._scheduler.task_ended(self)
+
+    def frame(self) -> FrameType | None:
+        """The innermost frame of the user's code in it."""
+        frame = self.greenlet.gr_frame if self.greenlet is not None else None
+        while frame is not None and _is_ours(frame):
+            frame = frame.f_back
+        return frame
+
+    def __repr__(self) -> str:
+        state = "done" if self.done else self.waiting[0] if self.waiting else "ready"
+        return f"<task {self.name!r} {state}>"
+
+
+def _is_ours(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(_HIDDEN)
+
+
+class _Ended(Pollable):
+    """Whether a task has ended, as something to wait for."""
+
+    __slots__ = ("happened",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happened = False
+
+    def poll(self) -> int:
+        return EVERYTHING if self.happened else 0
+
+
+class _Never(Pollable):
+    """What a sleeping task waits for besides the time."""
+
+    __slots__ = ()
+
+    def poll(self) -> int:
+        return 0
+
+
+class Scheduler:
+    """Runs the tasks of one world."""
+
+    def __init__(self, clock: Clock, choices: Stream, max_steps: int) -> None:
+        self.clock = clock
+        self.ready: deque[SimTask] = deque()
+        self.main = SimTask(self, "main", None)
+        self.current = self.main
+        self.tasks: dict[SimTask, None] = {}
+        self.steps = 0
+        self._choices = choices
+        self._max_steps = max_steps
+        self._thread = threading.get_ident()
+        self._spins = 0
+        self._until_idle = False
+        self._never = _Never()
+        self.failed: list[SimTask] = []
+
+    # Tasks
+
+    def spawn(
+        self, function: Callable[..., Any], args: tuple[Any, ...], name: str, host: Host
+    ) -> SimTask:
+        """A new task, ready to run, in a copy of the current context."""
+        self.check_thread()
+        task = SimTask(self, name, host)
+        # A greenlet that ends hands on its return value: to a task not started yet, as an argument.
+        body = greenlet(lambda *_: task.run(function, args), _root())
+        body.gr_context = contextvars.copy_context()
+        task.greenlet = body
+        self.tasks[task] = None
+        task.wake(EVERYTHING)
+        return task
+
+    def task_ended(self, task: SimTask) -> None:
+        """Its greenlet is about to end: hand control to whoever is next."""
+        del self.tasks[task]
+        if task.failed:
+            self.failed.append(task)
+        following = self._next()
+        self.current = following
+        assert task.greenlet is not None and following.greenlet is not None
+        task.greenlet.parent = following.greenlet
+        task.greenlet = None
+
+    def check_thread(self) -> None:
+        """A world belongs to the thread that made it."""
+        if threading.get_ident() != self._thread:
+            raise ForeignThread(
+                f"thread {threading.current_thread().name!r} called into a simulated world that "
+                "another thread runs; start the code with host.spawn(...) instead of a thread"
+            )
+
+    # Waiting
+
+    def deadline(self, timeout: float) -> int:
+        """The instant that a timeout of so many seconds from now means."""
+        return self.clock.now_ns + max(0, nanoseconds(timeout))
+
+    def wait(
+        self,
+        pollable: Pollable,
+        mask: int,
+        deadline_ns: int | None,
+        call: str,
+        subject: object,
+        exclusive: bool = True,
+    ) -> bool:
+        """Suspend the current task until it is notified of one of the bits, or until a deadline.
+
+        False once the deadline has passed.
+        """
+        task = self.current
+        task.mask = mask
+        task.exclusive = exclusive
+        pollable.add_waiter(task)
+        try:
+            return self.suspend(deadline_ns, call, subject)
+        finally:
+            pollable.remove_waiter(task)
+
+    def suspend(self, deadline_ns: int | None, call: str, subject: object) -> bool:
+        """Suspend the current task until it is woken, or until a deadline (then False)."""
+        task = self.current
+        if task is self.main:
+            self.check_thread()
+        clock = self.clock
+        timer = None
+        if deadline_ns is not None:
+            if deadline_ns <= clock.now_ns and not self.ready:
+                return False
+            timer = clock.call_at(deadline_ns, task.wake_now)
+        task.waiting = call, subject
+        try:
+            self._switch_away(task)
+        finally:
+            task.waiting = None
+            if timer is not None:
+                timer.cancel()
+        return deadline_ns is None or clock.now_ns < deadline_ns
+
+    def sleep(self, seconds: float) -> None:
+        """Suspend the current task for so long; 0 lets others run once."""
+        deadline_ns = self.deadline(seconds)
+        while self.wait(self._never, 0, deadline_ns, "sleep", seconds):
+            pass
+
+    def relax(self) -> None:
+        """A call found nothing and will not wait: give others their turn."""
+        self._spins += 1
+        self._count_step()
+        if self.ready:
+            task = self.current
+            task.wake(EVERYTHING)
+            self._switch_away(task)
+        elif self._spins >= SPINS_BEFORE_TIME_PASSES:
+            self._spins = 0
+            self.clock.fire_next()
+
+    def _switch_away(self, task: SimTask) -> None:
+        if task.ending:
+            raise GreenletExit
+        following = self._next()
+        if following is not task:
+            if task is self.main:
+                task.greenlet = getcurrent()
+            self.current = following
+            assert following.greenlet is not None
+            following.greenlet.switch()
+            self.current = task
+        task.scheduled = False
+        if task.interruption is not None:
+            interruption, task.interruption = task.interruption, None
+            raise interruption
+
+    def _next(self) -> SimTask:
+        """Who runs now; time moves on until somebody can."""
+        ready = self.ready
+        self._spins = 0
+        while not ready:
+            if self._until_idle and not self.clock.expects_something:
+                return self.main
+            if not self.clock.fire_next():
+                if not self._until_idle:
+                    self.main.interruption = Deadlock(self.report())
+                return self.main
+            self._count_step()
+        self._count_step()
+        if len(ready) == 1:
+            return ready.popleft()
+        index = self._choices.below(len(ready))
+        task = ready[index]
+        del ready[index]
+        return task
+
+    def _count_step(self) -> None:
+        self.steps += 1
+        if self.steps > self._max_steps:
+            self.steps = 0
+            self.main.interruption = StepLimit(
+                f"no end after {self._max_steps} steps at {self.clock.now_ns / 1e9} s; "
+                "World(max_steps=...) allows more\n" + self.report()
+            )
+            self.main.wake(EVERYTHING)
+
+    # Running from outside
+
+    def run(self, until_ns: int | None) -> None:
+        """Let the tasks run: until nothing is left to happen, or until an instant."""
+        if self.current is not self.main:
+            raise SimnetError("run() is for the code outside all tasks; a task waits with sleep()")
+        if until_ns is None:
+            self._until_idle = True
+            self.main.waiting = "run", None
+            try:
+                self._switch_away(self.main)
+            finally:
+                self._until_idle = False
+                self.main.waiting = None
+        else:
+            while self.wait(self._never, 0, until_ns, "run", None):
+                pass
+            while self.ready:
+                self.main.wake(EVERYTHING)
+                self._switch_away(self.main)
+        for task in self.failed:
+            exception = task.unseen_exception()
+            if exception is not None:
+                raise exception
+
+    def end_tasks(self, host: Host | None) -> None:
+        """End every task where it stands, of one host or of all."""
+        for task in [task for task in self.tasks if host is None or task.host is host]:
+            body = task.greenlet
+            if body is None or body is getcurrent():
+                continue
+            del self.tasks[task]
+            if task.scheduled and task in self.ready:
+                self.ready.remove(task)
+            task.ending = True
+            body.parent = getcurrent()
+            body.throw(GreenletExit)
+
+    # Reports
+
+    def report(self) -> str:
+        """Who waits for what, and where, one line each."""
+        lines = [f"every task waits at {self.clock.now_ns / 1e9:g} s:"]
+        for task in (self.main, *self.tasks):
+            if task.waiting is None:
+                continue
+            lines.append("  " + self._describe(task))
+        for task in self.failed:
+            lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
+        return "\n".join(lines)
+
+    def _describe(self, task: SimTask) -> str:
+        assert task.waiting is not None
+        call, subject = task.waiting
+        where = f" on host {task.host.name!r}" if task.host is not None else ""
+        line = ""
+        frame = task.frame() if task is not self.current else _calling_frame()
+        if frame is not None:
+            line = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        about = "" if subject is None else f" {subject!r}"
+        return f"{task.name!r}{where}: {call}{about}{line}"
+
+
+def _root() -> greenlet:
+    """The greenlet of this operating-system thread that no other started."""
+    root = getcurrent()
+    while root.parent is not None:
+        root = root.parent
+    return root
+
+
+def _calling_frame() -> FrameType | None:
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and _is_ours(frame):
+        frame = frame.f_back
+    return frame

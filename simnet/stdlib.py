@@ -1,0 +1,232 @@
+"""The standard library's own `socket.py` and `selectors.py`, executed over the simulated modules.
+
+A second copy of each runs here with `_socket`, `select` and a few functions of `os` replaced, so that
+`socket.socket`, `makefile`, `create_server`, `socketpair` and the rest are exactly what this version
+of Python has. The enumerations are the real module's, so that `sock.family is socket.AF_INET`.
+"""
+
+from __future__ import annotations
+
+import _socket as _real_socket
+import builtins
+import errno
+import functools
+import importlib.util
+import os
+import select as _real_select
+import socket as _stdlib_socket
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from simnet import api, pollers, sockets
+from simnet.clock import Clock
+from simnet.current import current_host, the_host
+from simnet.descriptors import DescriptorTable
+from simnet.errors import os_error
+from simnet.protocols.base import Endpoint
+
+# Pure functions, types of errors and constants come from the real module; everything that would
+# reach the operating system is replaced or left out.
+_LEFT_OUT = {"CAPI", "socket", "SocketType", "sethostname", "getprotobyname"}
+_PURE = {
+    "CMSG_LEN",
+    "CMSG_SPACE",
+    "htonl",
+    "htons",
+    "inet_aton",
+    "inet_ntoa",
+    "inet_ntop",
+    "inet_pton",
+    "ntohl",
+    "ntohs",
+}
+_RESOLVER = (
+    "getaddrinfo",
+    "getnameinfo",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "gethostbyaddr",
+    "gethostname",
+    "getservbyname",
+    "getservbyport",
+    "getprotobyname",
+    "sethostname",
+    "if_nameindex",
+    "if_nametoindex",
+    "if_indextoname",
+)
+# sendfile(2) moves at most so much at once here; the caller asks again.
+_SENDFILE_CHUNK = 1 << 20
+
+
+def _socketpair(
+    family: int = _stdlib_socket.AF_UNIX, type: int = _stdlib_socket.SOCK_STREAM, proto: int = 0, /
+) -> tuple[sockets.socket, sockets.socket]:
+    host = the_host()
+    flags = type & (_stdlib_socket.SOCK_NONBLOCK | _stdlib_socket.SOCK_CLOEXEC)
+    pair = []
+    for endpoint in host.create_pair(int(family), type & ~flags, int(proto)):
+        descriptor = host.descriptors.install(endpoint)
+        pair.append(sockets.socket(int(family), int(type), int(proto), descriptor.number))
+    return pair[0], pair[1]
+
+
+def _close(fd: int, /) -> None:
+    the_host().descriptors.close(fd)
+
+
+def _dup(fd: int, /) -> int:
+    table = the_host().descriptors
+    opened = table.get(fd).endpoint
+    assert opened is not None
+    return table.install(opened).number
+
+
+def _getdefaulttimeout() -> float | None:
+    value = the_host().default_timeout_ns
+    return None if value is None else value / 1e9
+
+
+def _setdefaulttimeout(timeout: float | None, /) -> None:
+    the_host().default_timeout_ns = sockets.timeout_ns(timeout)
+
+
+def _resolver_function(name: str) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Any:
+        return getattr(the_host().resolver, name)(*args, **kwargs)
+
+    function.__name__ = name
+    return function
+
+
+def _make_c_module() -> ModuleType:
+    module = ModuleType("_socket", "Simulated sockets under the standard library's.")
+    for name in dir(_real_socket):
+        value = getattr(_real_socket, name)
+        constant = isinstance(value, (int, type))
+        if name not in _LEFT_OUT and not name.startswith("__") and (constant or name in _PURE):
+            setattr(module, name, value)
+    for name in _RESOLVER:
+        setattr(module, name, _resolver_function(name))
+    replaced = {
+        "socket": sockets.socket,
+        "SocketType": sockets.socket,
+        "socketpair": _socketpair,
+        "close": _close,
+        "dup": _dup,
+        "getdefaulttimeout": _getdefaulttimeout,
+        "setdefaulttimeout": _setdefaulttimeout,
+    }
+    for name, value in replaced.items():
+        setattr(module, name, value)
+    return module
+
+
+def _make_select_module() -> ModuleType:
+    module = ModuleType("select", "Simulated readiness calls.")
+    for name in dir(_real_select):
+        value = getattr(_real_select, name)
+        if isinstance(value, (int, type)) and name != "epoll":
+            setattr(module, name, value)
+    module.select = pollers.select  # type: ignore[attr-defined]
+    module.poll = pollers.poll  # type: ignore[attr-defined]
+    module.epoll = pollers.epoll  # type: ignore[attr-defined]
+    return module
+
+
+class _Os:
+    """`os`, with the functions that socket.py calls on descriptors taught simulated ones."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    @staticmethod
+    def get_inheritable(fd: int, /) -> bool:
+        return the_host().descriptors.get(fd).inheritable
+
+    @staticmethod
+    def set_inheritable(fd: int, inheritable: bool, /) -> None:
+        the_host().descriptors.get(fd).inheritable = bool(inheritable)
+
+    @staticmethod
+    def sendfile(out_fd: int, in_fd: int, offset: int, count: int) -> int:
+        """From a real file to a simulated socket."""
+        endpoint = the_host().descriptors.get(out_fd).endpoint
+        if not isinstance(endpoint, Endpoint):
+            raise os_error(errno.EINVAL)
+        data = os.pread(in_fd, min(count, _SENDFILE_CHUNK), offset)
+        sock = module.socket(fileno=_dup(out_fd))
+        try:
+            sock.settimeout(0 if endpoint.nonblocking else None)
+            return sock.send(data)  # type: ignore[no-any-return]
+        finally:
+            sock.close()
+
+
+# selectors.py tries each poller once, while it is imported, to see whether it works.
+_PROBED: Any = SimpleNamespace(
+    clock=Clock(),
+    descriptors=DescriptorTable(limit=8),
+    next_socket_number=int,
+    scheduler=SimpleNamespace(relax=int),
+)
+
+
+def _execute(name: str, replaced: dict[str, Any]) -> ModuleType:
+    """A second copy of a standard library module, whose imports of some modules are replaced."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.loader is not None
+    code = spec.loader.get_code(name)  # type: ignore[attr-defined]
+
+    def import_(imported: str, *args: Any, **kwargs: Any) -> Any:
+        if imported in replaced:
+            return replaced[imported]
+        return builtins.__import__(imported, *args, **kwargs)
+
+    copy = ModuleType(f"simnet.stdlib_{name}", f"The standard library's {name}, simulated.")
+    copy.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
+    # Enumerations are converted by looking their module up.
+    sys.modules[copy.__name__] = copy
+    token = current_host.set(_PROBED)
+    try:
+        exec(code, copy.__dict__)
+    finally:
+        current_host.reset(token)
+    return copy
+
+
+def _on_its_host(method: Any) -> Any:
+    """Run a method that makes sockets or names descriptors with the socket's own host current."""
+
+    @functools.wraps(method)
+    def on_its_host(self: sockets.socket, *args: Any, **kwargs: Any) -> Any:
+        token = current_host.set(self._host())
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            current_host.reset(token)
+
+    return on_its_host
+
+
+def _make_socket_module() -> ModuleType:
+    copy = _execute("socket", {"_socket": c_module, "os": _Os(), "selectors": selectors})
+    enums = ("AddressFamily", "SocketKind", "MsgFlag", "AddressInfo")
+    for name in enums:
+        setattr(copy, name, getattr(_stdlib_socket, name))
+    for name in dir(_stdlib_socket):
+        if type(getattr(_stdlib_socket, name)).__name__ in enums:
+            setattr(copy, name, getattr(_stdlib_socket, name))
+    api.Socket.register(copy.socket)
+    for name in ("accept", "dup", "sendfile", "get_inheritable", "set_inheritable"):
+        setattr(copy.socket, name, _on_its_host(getattr(copy.socket, name)))
+    copy.socket.__module__ = "socket"  # type: ignore[attr-defined]
+    copy.SocketIO.__module__ = "socket"  # type: ignore[attr-defined]
+    return copy
+
+
+c_module = _make_c_module()
+select = _make_select_module()
+selectors = _execute("selectors", {"select": select})
+module = _make_socket_module()

@@ -1,0 +1,124 @@
+"""What crosses a link, and the way from one host to another.
+
+Packets are frozen values with the fields of the real protocols. On an ideal path (no latency, no
+fault) a packet arrives within the system call that sent it, as on the kernel's loopback: packets
+wait in one queue, which is emptied at the end of the call, so that no endpoint is entered while it
+is in the middle of something.
+
+Not modelled here: links between hosts with latency, loss and the like; IP fragmentation; checksums.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+from simnet.addresses import IP, InetAddress
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+FIN = 0x01
+SYN = 0x02
+RST = 0x04
+PSH = 0x08
+ACK = 0x10
+URG = 0x20
+
+_FLAG_NAMES = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"))
+
+
+class Segment(NamedTuple):
+    """A TCP segment (RFC 9293, section 3.1). Sequence numbers are 32 bits wide."""
+
+    source: InetAddress
+    destination: InetAddress
+    seq: int
+    ack: int
+    flags: int
+    # As on the wire: to be shifted by the scale that the sender announced, except on a SYN.
+    window: int
+    payload: bytes = b""
+    urgent: int = 0
+    # Options of a SYN: maximum segment size, and window scale (None: not offered).
+    mss: int = 0
+    wscale: int | None = None
+
+    @property
+    def length(self) -> int:
+        """The sequence space that it takes: its bytes, and one each for SYN and FIN."""
+        return len(self.payload) + bool(self.flags & SYN) + bool(self.flags & FIN)
+
+    def describe(self) -> str:
+        """For traces and reports."""
+        names = "|".join(name for bit, name in _FLAG_NAMES if self.flags & bit)
+        return f"{names} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
+
+
+class Datagram(NamedTuple):
+    """A UDP datagram (RFC 768)."""
+
+    source: InetAddress
+    destination: InetAddress
+    payload: bytes
+
+
+class Unreachable(NamedTuple):
+    """ICMP or ICMPv6 'destination unreachable' (RFC 792, RFC 4443), about a packet of ours.
+
+    `source` is who sends it; `error` is the errno that Linux reports for its code.
+    """
+
+    source: InetAddress
+    destination: InetAddress
+    error: int
+    about: Segment | Datagram
+
+
+Packet = Segment | Datagram | Unreachable
+
+
+class Wire:
+    """The way between the hosts of a world."""
+
+    __slots__ = ("_busy", "_hosts", "_queue", "ideal")
+
+    def __init__(self) -> None:
+        # Whether the short cut may be taken: off, every byte crosses as a packet.
+        self.ideal = True
+        self._hosts: dict[IP, Host] = {}
+        self._queue: deque[tuple[Host, Packet]] = deque()
+        self._busy = False
+
+    def attach(self, ip: IP, host: Host) -> None:
+        """An address of a host; ValueError if it is another's."""
+        if ip in self._hosts:
+            raise ValueError(f"{ip} is an address of host {self._hosts[ip].name!r} already")
+        self._hosts[ip] = host
+
+    def knows(self, ip: IP) -> bool:
+        """Whether a host has that address."""
+        return ip in self._hosts
+
+    def host_at(self, ip: IP, sender: Host) -> Host | None:
+        """Who receives what `sender` sends to an address."""
+        return sender if sender.is_local(ip) else self._hosts.get(ip)
+
+    def transmit(self, sender: Host, packet: Packet) -> None:
+        """Put a packet on its way; it arrives at the next flush."""
+        target = self.host_at(packet.destination[0], sender)
+        if target is not None:
+            self._queue.append((target, packet))
+
+    def flush(self) -> None:
+        """Deliver everything that is on its way, and what that brings about."""
+        if self._busy:
+            return
+        self._busy = True
+        queue = self._queue
+        try:
+            while queue:
+                host, packet = queue.popleft()
+                host.deliver(packet)
+        finally:
+            self._busy = False
