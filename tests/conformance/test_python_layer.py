@@ -158,6 +158,20 @@ def test_receiving_without_waiting(
     assert outcome(getattr(b, method), room) == "EAGAIN"
 
 
+@each(ALL_PAIRS)
+def test_a_timeout_outweighs_not_waiting(net: Network, sockets: ExitStack, kind: Kind) -> None:
+    """In timeout mode recv() waits even with MSG_DONTWAIT: Python retries what would block."""
+    a, b = map(sockets.enter_context, kind.make(net))
+    b.settimeout(0.01)
+    with pytest.raises(TimeoutError):
+        b.recv(4, socket.MSG_DONTWAIT)
+    b.settimeout(PATIENCE)
+    task = net.spawn(b.recv, 4, socket.MSG_DONTWAIT)
+    assert not task.join(0.01)
+    a.send(b"late")
+    assert task.result(PATIENCE) == b"late"
+
+
 @each(CONNECTION_NAMES, argument="named")
 def test_accepting_times_out(net: Network, sockets: ExitStack, named: Named) -> None:
     """accept() obeys the listener's mode."""
