@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simnet import constants
 from simnet.arguments import byte_string, c_int
 from simnet.errors import os_error
 from simnet.protocols.base import Ancillary, Endpoint
@@ -45,7 +46,7 @@ def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
     """Descriptors become what they refer to; EBADF and EINVAL as scm_send() gives them."""
     result: list[Ancillary] = []
     for level, kind, data in items:
-        if level == socket.SOL_SOCKET and endpoint.family == socket.AF_UNIX:
+        if level == constants.SOL_SOCKET and endpoint.family == constants.AF_UNIX:
             if kind == SCM_RIGHTS:
                 numbers = struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4])
                 opened = tuple(endpoint.host.descriptors.get(n).endpoint for n in numbers)
@@ -56,16 +57,14 @@ def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
                     raise os_error(errno.EINVAL)
                 result.append((level, kind, _UCRED.unpack(data)))
                 continue
-        if endpoint.family != socket.AF_UNIX and level != socket.SOL_SOCKET:
+        if endpoint.family != constants.AF_UNIX and level != constants.SOL_SOCKET:
             # Control messages of IP and UDP (IP_TTL, IP_PKTINFO, ...) are not modelled.
             raise os_error(errno.EINVAL)
         result.append((level, kind, data))
     return result
 
 
-def incoming(
-    host: Host, items: Iterable[Ancillary], space: int
-) -> tuple[list[Item], int]:
+def incoming(host: Host, items: Iterable[Ancillary], space: int) -> tuple[list[Item], int]:
     """What fits into a control buffer of `space` bytes, and MSG_CTRUNC if not everything did."""
     result: list[Item] = []
     flags = 0
@@ -80,17 +79,17 @@ def incoming(
                 numbers.append(host.descriptors.install(endpoint, inheritable=True).number)
                 endpoint.release()
             if rest:
-                flags |= socket.MSG_CTRUNC
+                flags |= constants.MSG_CTRUNC
             if not numbers:
                 continue
             data = struct.pack(f"{len(numbers)}i", *numbers)
         else:
             data = _UCRED.pack(*value) if kind == SCM_CREDENTIALS else bytes(value)
             if room <= 0:
-                flags |= socket.MSG_CTRUNC
+                flags |= constants.MSG_CTRUNC
                 continue
             if room < len(data):
-                flags |= socket.MSG_CTRUNC
+                flags |= constants.MSG_CTRUNC
                 data = data[:room]
         result.append((level, kind, data))
         space -= min(space, socket.CMSG_SPACE(len(data)))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import os
-import socket
 from collections.abc import Callable, Iterable
 from operator import index
 from typing import Any
 
+from simnet import constants
 from simnet.addresses import IP, InetAddress, numeric, with_scope
 from simnet.clock import SECOND_NS
 
@@ -107,10 +107,10 @@ def host_text(host: Any) -> str:
 
 def inet_address(address: Any, family: int, call: str, resolve: Resolve) -> InetAddress:
     """The address of an AF_INET or AF_INET6 socket in its internal form; names are resolved."""
-    kind = "AF_INET" if family == socket.AF_INET else "AF_INET6"
+    kind = "AF_INET" if family == constants.AF_INET else "AF_INET6"
     if not isinstance(address, tuple):
         raise TypeError(f"{call}(): {kind} address must be tuple, not {type(address).__name__}")
-    pair = family == socket.AF_INET
+    pair = family == constants.AF_INET
     if len(address) != 2 if pair else not 2 <= len(address) <= 4:
         raise TypeError(
             "AF_INET address must be a pair (host, port)"

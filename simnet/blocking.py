@@ -15,10 +15,10 @@ A call that waits keeps its endpoint open: close() from elsewhere does not wake 
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols.base import Endpoint, Received
 from simnet.readiness import EVERYTHING, READABLE, WRITABLE, Pollable
@@ -101,14 +101,27 @@ def until_result(
             raise os_error(errno.EAGAIN)
 
 
+def receive_plainly(endpoint: Endpoint, size: int, subject: object) -> bytes | None:
+    """A blocking receive without flags or options; None when it turns out not to be so plain."""
+    scheduler = endpoint.host.scheduler
+    while endpoint.must_wait():
+        scheduler.wait_for_input(endpoint, subject)
+        data = endpoint.recv_now(size)
+        if data is not None:
+            if endpoint.waiters:
+                endpoint.hand_on()
+            return data
+    return None
+
+
 def receive(
     endpoint: Endpoint, size: int, flags: int, ancillary_size: int, call: str, subject: object
 ) -> Received:
     """A blocking receive: waits for the first bytes, and with MSG_WAITALL for all of them."""
     deadline_ns = _deadline(endpoint, endpoint.settings.rcvtimeo_ns)
     # In one call the kernel waits until this much has come (sock_rcvlowat).
-    target = size if flags & socket.MSG_WAITALL else min(endpoint.rcvlowat, size)
-    peek = flags & socket.MSG_PEEK
+    target = size if flags & constants.MSG_WAITALL else min(endpoint.rcvlowat, size)
+    peek = flags & constants.MSG_PEEK
     so_far: Received | None = None
     while True:
         left = size if so_far is None or peek else size - so_far.length

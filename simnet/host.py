@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import errno
 import selectors
-import socket as constants
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from simnet import api, pollers, stdlib
+from simnet import api, constants, pollers, stdlib
 from simnet.addresses import (
     BROADCAST4,
     IP,

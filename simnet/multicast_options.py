@@ -1,8 +1,8 @@
 """Groups: joining and leaving them, and which interface a socket sends to them through.
 
-A socket remembers its memberships in `Udp.memberships`, as (group, index of the interface); the host
-counts them all. Modelled after Linux's `igmp.c` and `mcast.c`. Not modelled: source filters, IGMP
-and MLD messages.
+A socket remembers its memberships in `Udp.memberships`, as (group, index of the interface); the
+host counts them all. Modelled after Linux's `igmp.c` and `mcast.c`. Not modelled: source filters,
+messages of IGMP and MLD.
 """
 
 from __future__ import annotations
@@ -31,15 +31,6 @@ class Request:
     group: IP
     address: IP
     index: int
-
-
-def _of_streams(error: int) -> Any:
-    """A parser that fails whatever the value."""
-
-    def parse(data: bytes | None, length: int) -> None:
-        raise os_error(error)
-
-    return parse
 
 
 def _parse_membership(data: bytes | None, length: int) -> Request:
@@ -190,7 +181,6 @@ def field(name: str) -> Place:
 MEMBERSHIP = Form(_parse_membership, _cut_address)
 MEMBERSHIP6 = Form(_parse_membership6, _cut_address)
 INTERFACE_ADDRESS = Form(_parse_interface, _cut_address)
-NO_STREAMS = Form(_of_streams(errno.EPROTO), _cut_address)
 
 JOIN = Place(None, _join)
 LEAVE = Place(None, _leave)

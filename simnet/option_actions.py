@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
+from collections.abc import Callable
 from typing import Any, cast
 
 from simnet.errors import os_error
@@ -216,6 +218,7 @@ def path_mtu(endpoint: Endpoint, largest: int = 65535) -> int:
 
 TOS = Place(lambda endpoint: endpoint.settings.kept.get(IP_TOS, 0), _set_tos)
 MTU = Place(path_mtu)
+PATHMTU = Place(lambda endpoint: lambda: path_mtu(endpoint, largest=65575))
 V6ONLY = Place(lambda endpoint: int(cast(InetEndpoint, endpoint).v6only), _set_v6only)
 
 
@@ -315,8 +318,13 @@ def defer_accept(seconds: int) -> int:
     return period
 
 
-def path_mtu_information(value: Any, length: int) -> bytes:
-    """struct ip6_mtuinfo, whole or not at all."""
+def path_mtu_information(mtu: Callable[[], int], length: int) -> bytes:
+    """struct ip6_mtuinfo, whole or not at all; the length is looked at first."""
     if length < 32:
         raise os_error(errno.EINVAL)
-    return bytes(28) + int(value).to_bytes(4, "little")
+    return bytes(28) + struct.pack("I", mtu())
+
+
+def refuse(endpoint: Endpoint, value: Any) -> None:
+    """A well-formed value of an option that is not modelled."""
+    raise os_error(errno.ENOPROTOOPT)

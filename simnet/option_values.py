@@ -205,6 +205,14 @@ def keep(endpoint: Endpoint, key: tuple[int, int], value: Any) -> None:
     endpoint.set(kept={**endpoint.settings.kept, key: value})
 
 
+def kept_at(key: tuple[int, int], default: Any) -> Place:
+    """A value that is stored, and nothing more."""
+    return Place(
+        lambda endpoint: endpoint.settings.kept.get(key, default),
+        lambda endpoint, value: keep(endpoint, key, value),
+    )
+
+
 def always(value: Any) -> Place:
     """A value that nothing changes."""
     return Place(lambda endpoint: value)
@@ -265,7 +273,32 @@ class Option:
     # For an option that is stored and read back and does nothing more: what it would do.
     lacks: str = ""
 
-    @property
-    def key(self) -> tuple[int, int]:
-        """(level, number)."""
-        return self.level, self.number
+
+def row(
+    level: int,
+    name: str,
+    number: int,
+    kinds: Kind,
+    place: Place,
+    accept: Accept = unchanged,
+    form: Form = INT,
+    lacks: str = "",
+) -> Option:
+    """An option that lives in a place of its own."""
+    return Option(level, name, number, kinds, place, form, accept, lacks)
+
+
+def kept(
+    level: int,
+    name: str,
+    number: int,
+    kinds: Kind,
+    default: Any,
+    accept: Accept,
+    lacks: str,
+    form: Form = INT,
+) -> Option:
+    """An option that is stored and read back, and does nothing more."""
+    return Option(
+        level, name, number, kinds, kept_at((level, number), default), form, accept, lacks
+    )

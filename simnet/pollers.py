@@ -117,13 +117,13 @@ def select(
         except TypeError:
             raise TypeError("arguments 1-3 must be sequences") from None
         groups.append(([(obj, descriptor_number(obj)) for obj in members], mask))
-    pollables = {
-        number: _look_up(host, number) for members, _ in groups for _, number in members
-    }
+    pollables = {number: _look_up(host, number) for members, _ in groups for _, number in members}
 
     def look() -> tuple[list[Any], list[Any], list[Any]] | None:
         bits = {number: pollable.poll() for number, pollable in pollables.items()}
-        ready = [[obj for obj, number in members if bits[number] & mask] for members, mask in groups]
+        ready = [
+            [obj for obj, number in members if bits[number] & mask] for members, mask in groups
+        ]
         return (ready[0], ready[1], ready[2]) if any(ready) else None
 
     return wait_for_any(host, pollables.values(), look, deadline_ns, "select") or ([], [], [])
@@ -154,9 +154,7 @@ class poll:
         self._interests: dict[int, int] = {}
         self._running = False
 
-    def register(
-        self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /
-    ) -> None:
+    def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /) -> None:
         """Watch a descriptor, or change what for."""
         self._interests[descriptor_number(fd)] = _ushort(eventmask)
 

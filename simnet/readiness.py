@@ -72,18 +72,26 @@ class Pollable(ABC):
 
         Bits that end every wait (an error, a hang-up) wake all blocked calls.
         """
-        if not self.waiters:
+        waiters = self.waiters
+        if not waiters:
+            return
+        if len(waiters) == 1:
+            (waiter,) = waiters
+            if waiter.mask & bits:
+                if waiter.exclusive:
+                    waiters.clear()
+                waiter.wake(bits)
             return
         one_is_enough = not bits & _ENDS_ALL_WAITS
         served = 0
-        for waiter in tuple(self.waiters):
+        for waiter in tuple(waiters):
             if not waiter.mask & bits:
                 continue
             if waiter.exclusive:
                 if one_is_enough and served & waiter.mask & bits:
                     continue
                 served |= waiter.mask
-                self.waiters.pop(waiter, None)
+                waiters.pop(waiter, None)
             waiter.wake(bits)
 
     def hand_on(self) -> None:

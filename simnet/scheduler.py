@@ -24,10 +24,11 @@ from simnet import api
 from simnet.clock import Clock, nanoseconds
 from simnet.decisions import Stream
 from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
-from simnet.readiness import EVERYTHING, Pollable
+from simnet.readiness import EVERYTHING, READABLE, Pollable
 
 if TYPE_CHECKING:
     from simnet.host import Host
+    from simnet.protocols.base import Endpoint
 
 # Fruitless calls in a row (EAGAIN, an empty poll) after which time moves on all the same: a loop
 # that polls without waiting takes real time on a real machine.
@@ -239,6 +240,26 @@ class Scheduler:
             return self.suspend(deadline_ns, call, subject)
         finally:
             pollable.remove_waiter(task)
+
+    def wait_for_input(self, endpoint: Endpoint, subject: object) -> None:
+        """The commonest wait, for what an endpoint receives, without a deadline."""
+        task = self.current
+        if task is self.main:
+            self.check_thread()
+        task.mask = READABLE
+        task.exclusive = True
+        waiters = endpoint.waiters
+        if waiters is None:
+            waiters = endpoint.waiters = {}
+        waiters[task] = None
+        endpoint.references += 1
+        task.waiting = "recv", subject
+        try:
+            self._switch_away(task)
+        finally:
+            task.waiting = None
+            waiters.pop(task, None)
+            endpoint.release()
 
     def suspend(self, deadline_ns: int | None, call: str, subject: object) -> bool:
         """Suspend the current task until it is woken, or until a deadline (then False)."""

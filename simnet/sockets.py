@@ -10,12 +10,11 @@ Each data call first tries the endpoint's short cut for the plain case; that is 
 from __future__ import annotations
 
 import errno
-import socket as constants
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from simnet import ancillary, blocking, options
+from simnet import ancillary, blocking, constants, options
 from simnet.arguments import (
     byte_string,
     c_int,
@@ -33,6 +32,7 @@ from simnet.descriptors import Descriptor
 from simnet.errors import name_of, os_error
 from simnet.protocols.base import Endpoint, Received
 from simnet.readiness import READABLE, WRITABLE
+from simnet.trace import BLOCK, RECV, SEND
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -46,7 +46,16 @@ _MISSING: Any = object()
 class socket:
     """socket(family=AF_INET, type=SOCK_STREAM, proto=0) -> socket object"""
 
-    __slots__ = ("_clock", "_descriptor", "_family", "_note", "_timeout_ns", "_trace", "_type", "proto")
+    __slots__ = (
+        "_clock",
+        "_descriptor",
+        "_family",
+        "_recent",
+        "_timeout_ns",
+        "_trace",
+        "_type",
+        "proto",
+    )
 
     proto: int
     _descriptor: Descriptor
@@ -59,15 +68,15 @@ class socket:
         host = the_host()
         self._clock = host.clock
         self._trace = host.trace
-        self._note = host.trace.append
+        self._recent = host.trace.recent
         if fileno is not None:
             self._adopt(host, family, type, proto, fileno)
             self._timeout_ns = host.default_timeout_ns
             if self._timeout_ns is not None:
                 self._endpoint().nonblocking = True
             return
-        family = constants.AF_INET.value if family == -1 else c_int(family)
-        type = constants.SOCK_STREAM.value if type == -1 else c_int(type)
+        family = constants.AF_INET if family == -1 else c_int(family)
+        type = constants.SOCK_STREAM if type == -1 else c_int(type)
         proto = 0 if proto == -1 else c_int(proto)
         endpoint = host.create_endpoint(family, type & ~_TYPE_FLAGS, proto)
         self._descriptor = host.descriptors.install(endpoint)
@@ -107,12 +116,12 @@ class socket:
         """The host that it is on; EBADF when it is closed."""
         return self._endpoint().host
 
-    def _record(self, *what: Any) -> None:
+    def _record(self, what: int | str, *details: Any) -> None:
         """Note an event of this socket in the trace."""
-        trace = self._trace
-        trace.append((self._clock.now_ns, what[0], self._endpoint().number, *what[1:]))
-        if trace.full:
-            trace.fold()
+        recent = self._recent
+        recent.append((self._clock.now_ns, what, self._endpoint().number, *details))
+        if len(recent) >= BLOCK:
+            self._trace.fold()
 
     def _try(self, call: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call of the endpoint and note its failure."""
@@ -126,7 +135,7 @@ class socket:
         endpoint = self._descriptor.endpoint
         number = -1 if endpoint is None else endpoint.number  # type: ignore[attr-defined]
         text = name_of(error.errno) if error.errno else type(error).__name__
-        self._note((self._clock.now_ns, call, number, text))
+        self._recent.append((self._clock.now_ns, call, number, text))
 
     def _wait(self, attempt: Callable[[], Any], mask: int, call: str, limit_ns: int | None) -> Any:
         """A call that may wait, in this socket's mode."""
@@ -265,11 +274,12 @@ class socket:
             endpoint = self._descriptor.endpoint
             if endpoint is not None:
                 data: bytes | None = endpoint.recv_now(bufsize)  # type: ignore[attr-defined]
+                if data is None and self._timeout_ns is None:
+                    data = blocking.receive_plainly(endpoint, bufsize, self)  # type: ignore[arg-type]
                 if data is not None:
-                    self._note(
-                        (self._clock.now_ns, "recv", endpoint.number, len(data))  # type: ignore[attr-defined]
-                    )
-                    if self._trace.full:
+                    recent = self._recent
+                    recent.append((self._clock.now_ns, RECV, endpoint.number, len(data)))  # type: ignore[attr-defined]
+                    if len(recent) >= BLOCK:
                         self._trace.fold()
                     return data
         size = c_int(bufsize)
@@ -298,10 +308,9 @@ class socket:
                 pair: tuple[bytes, Any] | None
                 pair = endpoint.recvfrom_now(bufsize)  # type: ignore[attr-defined]
                 if pair is not None:
-                    self._note(
-                        (self._clock.now_ns, "recv", endpoint.number, len(pair[0]))  # type: ignore[attr-defined]
-                    )
-                    if self._trace.full:
+                    recent = self._recent
+                    recent.append((self._clock.now_ns, RECV, endpoint.number, len(pair[0])))  # type: ignore[attr-defined]
+                    if len(recent) >= BLOCK:
                         self._trace.fold()
                     return pair
         size = c_int(bufsize)
@@ -360,7 +369,7 @@ class socket:
             if flags & constants.MSG_DONTWAIT and not self._timeout_ns:
                 received = self._try(call, attempt)
                 if received is None:
-                    self._note((self._clock.now_ns, "recv", endpoint.number, "EAGAIN"))
+                    self._recent.append((self._clock.now_ns, RECV, endpoint.number, "EAGAIN"))
                     raise blocking.would_block(endpoint.host.scheduler)
             else:
                 received = self._try(call, self._wait, attempt, READABLE, call, None)
@@ -368,7 +377,7 @@ class socket:
             received = self._try(
                 call, blocking.receive, endpoint, size, flags, ancillary_size, call, self
             )
-        self._record("recv", received.length)
+        self._record(RECV, received.length)
         return received  # type: ignore[no-any-return]
 
     # Sending
@@ -380,8 +389,8 @@ class socket:
             if endpoint is not None:
                 count: int | None = endpoint.send_now(data)  # type: ignore[attr-defined]
                 if count is not None:
-                    self._note(
-                        (self._clock.now_ns, "send", endpoint.number, count)  # type: ignore[attr-defined]
+                    self._recent.append(
+                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return count
         return self._send("send", view_of(data), c_int(flags))
@@ -393,8 +402,8 @@ class socket:
             if endpoint is not None:
                 count: int | None = endpoint.send_now(data)  # type: ignore[attr-defined]
                 if count is not None:
-                    self._note(
-                        (self._clock.now_ns, "send", endpoint.number, count)  # type: ignore[attr-defined]
+                    self._recent.append(
+                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return
         view = view_of(data)
@@ -414,8 +423,8 @@ class socket:
             if endpoint is not None and address.__class__ is tuple:
                 count: int | None = endpoint.sendto_now(data, address)  # type: ignore[attr-defined]
                 if count is not None:
-                    self._note(
-                        (self._clock.now_ns, "send", endpoint.number, count)  # type: ignore[attr-defined]
+                    self._recent.append(
+                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return count
         if not 1 <= len(arguments) <= 2:
@@ -462,18 +471,16 @@ class socket:
         elif endpoint.nonblocking or flags & constants.MSG_DONTWAIT:
             count = self._try(call, attempt)
             if count is None:
-                self._note((self._clock.now_ns, "send", endpoint.number, "EAGAIN"))
+                self._recent.append((self._clock.now_ns, SEND, endpoint.number, "EAGAIN"))
                 raise blocking.would_block(endpoint.host.scheduler)
         else:
             count = self._try(call, blocking.send, endpoint, attempt, total, address, call, self)
-        self._record("send", count)
+        self._record(SEND, count)
         return count  # type: ignore[no-any-return]
 
     def sendmsg_afalg(self, *args: Any, **kwargs: Any) -> int:
         """sendmsg_afalg([msg], *, op[, iv[, assoclen[, flags=MSG_MORE]]])"""
-        if self._family != constants.AF_ALG:
-            raise OSError("algset is only supported for AF_ALG")
-        raise os_error(errno.EOPNOTSUPP)
+        raise OSError("algset is only supported for AF_ALG")
 
     # Ending
 
@@ -493,7 +500,7 @@ class socket:
         self._descriptor = _CLOSED
         if endpoint is None:
             return
-        self._note((self._clock.now_ns, "close", endpoint.number))  # type: ignore[attr-defined]
+        self._recent.append((self._clock.now_ns, "close", endpoint.number))  # type: ignore[attr-defined]
         if endpoint.settings.linger_s:  # type: ignore[attr-defined]
             endpoint.hold()
             endpoint.host.descriptors.close(descriptor.number)  # type: ignore[attr-defined]
@@ -582,16 +589,18 @@ class socket:
         endpoint = self._endpoint()
         if optlen is not _MISSING:
             if value is not None:
-                raise TypeError(
-                    f"setsockopt() argument 3 must be None, not {type(value).__name__}"
-                )
-            self._try("setsockopt", options.setsockopt, endpoint, level, optname, None, c_int(optlen))
+                raise TypeError(f"setsockopt() argument 3 must be None, not {type(value).__name__}")
+            self._try(
+                "setsockopt", options.setsockopt, endpoint, level, optname, None, c_int(optlen)
+            )
         elif isinstance(value, int) or hasattr(value, "__index__"):
             self._try("setsockopt", options.setsockopt, endpoint, level, optname, c_int(value))
         elif value is None:
             raise TypeError("a bytes-like object is required, not 'NoneType'")
         else:
-            self._try("setsockopt", options.setsockopt, endpoint, level, optname, byte_string(value))
+            self._try(
+                "setsockopt", options.setsockopt, endpoint, level, optname, byte_string(value)
+            )
         self._record("setsockopt", level, optname)
 
 

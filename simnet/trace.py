@@ -16,6 +16,11 @@ from typing import Any
 
 Record = tuple[Any, ...]
 
+# What happens most often is written as a number, which is cheaper to hash than a word.
+SEND = 1
+RECV = 2
+_WORDS = {SEND: "send", RECV: "recv"}
+
 # Records are hashed in blocks of this many; the block before the current one is kept for reports.
 BLOCK = 2048
 
@@ -29,19 +34,19 @@ def _encode(records: list[Record]) -> bytes:
 class Trace:
     """Records in order, and their digest."""
 
-    __slots__ = ("_hash", "_kept", "_previous", "_recent", "append", "recording")
+    __slots__ = ("_hash", "_kept", "_previous", "append", "recent", "recording")
 
     def __init__(self, recording: bool = False) -> None:
         self.recording = recording
         self._hash = hashlib.blake2b(digest_size=16)
-        self._recent: list[Record] = []
+        self.recent: list[Record] = []
         self._previous: list[Record] = []
         self._kept: list[Record] = []
-        self.append = self._recent.append
+        self.append = self.recent.append
 
     def fold(self) -> None:
         """Hash full blocks and let go of what is not kept. Cheap when there is nothing to do."""
-        recent = self._recent
+        recent = self.recent
         while len(recent) >= BLOCK:
             self._previous = recent[:BLOCK]
             del recent[:BLOCK]
@@ -49,22 +54,17 @@ class Trace:
             if self.recording:
                 self._kept.extend(self._previous)
 
-    @property
-    def full(self) -> bool:
-        """Whether it is time to fold."""
-        return len(self._recent) >= BLOCK
-
     def digest(self) -> str:
         """A stable hash of all records so far, as 32 hexadecimal digits."""
         self.fold()
         tail = self._hash.copy()
-        tail.update(_encode(self._recent))
+        tail.update(_encode(self.recent))
         return tail.hexdigest()
 
     def records(self) -> list[Record]:
         """All records if the world records, else the last few thousand."""
         self.fold()
-        return [*(self._kept if self.recording else self._previous), *self._recent]
+        return [*(self._kept if self.recording else self._previous), *self.recent]
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records())
@@ -76,5 +76,5 @@ class Trace:
 
 def describe(record: Record) -> str:
     """A record as a line: seconds, then its fields."""
-    now_ns, *fields = record
-    return f"{now_ns / 1e9:.6f}s " + " ".join(str(field) for field in fields)
+    now_ns, what, *details = record
+    return " ".join([f"{now_ns / 1e9:.6f}s", str(_WORDS.get(what, what)), *map(str, details)])

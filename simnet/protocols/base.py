@@ -13,12 +13,12 @@ The defaults here answer as a protocol that lacks the operation does: EOPNOTSUPP
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
+from simnet import constants
 from simnet.errors import os_error
 from simnet.readiness import EVERYTHING, POLLERR, Pollable
 
@@ -210,6 +210,10 @@ class Endpoint(Pollable):
         """As `recv_now`, with the sender's address as the user is to see it."""
         return None
 
+    def must_wait(self) -> bool:
+        """Whether a plain blocking receive would certainly wait; False if that is not plain."""
+        return False
+
     def recv_now(self, size: int) -> bytes | None:
         """Receive if data is there and no option or flag is in force; otherwise do nothing."""
         return None
@@ -260,7 +264,7 @@ class Endpoint(Pollable):
     @property
     def is_stream(self) -> bool:
         """Whether it carries bytes and not messages."""
-        return self.type == socket.SOCK_STREAM
+        return self.type == constants.SOCK_STREAM
 
     @property
     def listening(self) -> bool:

@@ -6,9 +6,9 @@ Not modelled: privileged ports (every host acts as root), IP_FREEBIND, IP_BIND_A
 from __future__ import annotations
 
 import errno
-import socket
 from typing import TYPE_CHECKING
 
+from simnet import constants
 from simnet.addresses import IP, InetAddress, is_any, is_ipv4, is_multicast, wildcard
 from simnet.errors import os_error
 from simnet.ports import PortTable
@@ -37,7 +37,7 @@ class InetEndpoint(Endpoint):
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         super().__init__(host, family, type, proto)
         # What it receives on (inet_rcv_saddr), and what getsockname shows (inet_saddr, inet_sport).
-        self.bound_ip: IP = "0.0.0.0" if family == socket.AF_INET else "::"
+        self.bound_ip: IP = "0.0.0.0" if family == constants.AF_INET else "::"
         self.shown_ip: IP = self.bound_ip
         self.shown_port = 0
         # The port that it holds in the table (inet_num), 0 for none.
@@ -78,7 +78,7 @@ class InetEndpoint(Endpoint):
 
     def check_local(self, ip: IP) -> None:
         """EADDRNOTAVAIL for an address that is not this host's, EINVAL for one of another family."""
-        if self.family == socket.AF_INET6 and is_ipv4(ip) and self.v6only:
+        if self.family == constants.AF_INET6 and is_ipv4(ip) and self.v6only:
             raise os_error(errno.EINVAL)
         if is_any(ip) or is_multicast(ip) or self.host.is_local(ip) or self.host.is_broadcast(ip):
             return
@@ -86,7 +86,7 @@ class InetEndpoint(Endpoint):
 
     def bind(self, address: InetAddress) -> None:
         ip, port = address
-        if self.family == socket.AF_INET6 and not is_ipv4(ip) and is_multicast(ip):
+        if self.family == constants.AF_INET6 and not is_ipv4(ip) and is_multicast(ip):
             if self.is_stream:
                 raise os_error(errno.EINVAL)
         self.check_local(ip)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Sequence
 
+from simnet import constants
 from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
 from simnet.errors import os_error
 from simnet.ports import Bound
@@ -164,9 +164,7 @@ class Tcp(ShortCut):
         if other is None:
             return True
         return (
-            isinstance(other, StandIn)
-            and other.state is State.TIME_WAIT
-            and is_loopback(key[1][0])
+            isinstance(other, StandIn) and other.state is State.TIME_WAIT and is_loopback(key[1][0])
         )
 
     def opening_timed_out(self) -> None:
@@ -232,11 +230,11 @@ class Tcp(ShortCut):
             self.wants_room = True
             return None
         self.unsent.append(bytes(data[:count]))
-        if flags & socket.MSG_OOB and count == len(data):
+        if flags & constants.MSG_OOB and count == len(data):
             self.urgent_send_edge = self.write_edge
             self.leave_quick_path()
         corked = self.corked
-        self.corked = corked or bool(flags & socket.MSG_MORE)
+        self.corked = corked or bool(flags & constants.MSG_MORE)
         self.send_queued()
         if self.corked and self.unsent.length:
             self.hold_cork()
@@ -250,11 +248,11 @@ class Tcp(ShortCut):
     # Receiving
 
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
-        if flags & socket.MSG_ERRQUEUE:
+        if flags & constants.MSG_ERRQUEUE:
             return None
         if self.state is State.LISTEN:
             raise os_error(errno.ENOTCONN)
-        if flags & socket.MSG_OOB:
+        if flags & constants.MSG_OOB:
             return self._receive_urgent(size, flags)
         data, length = self._read(size, flags)
         if length or not size:
@@ -282,11 +280,11 @@ class Tcp(ShortCut):
             else:
                 after = min(mark, queue.length) if mark > 0 else queue.length
             size = min(size, after)
-        if flags & socket.MSG_PEEK:
+        if flags & constants.MSG_PEEK:
             data = queue.peek(size, skip)
             return data, len(data)
         queue.drop(skip)
-        if flags & socket.MSG_TRUNC:
+        if flags & constants.MSG_TRUNC:
             length = min(size, queue.length)
             queue.drop(length)
             data = b""
@@ -306,34 +304,28 @@ class Tcp(ShortCut):
         if self.state is State.CLOSE and not self.done:
             raise os_error(errno.ENOTCONN)
         if self.urgent == Urgent.VALID:
-            if not flags & socket.MSG_PEEK:
+            if not flags & constants.MSG_PEEK:
                 self.urgent = Urgent.READ
             if not size:
-                return Received(b"", flags=socket.MSG_OOB | socket.MSG_TRUNC)
-            return Received(self.urgent_byte, flags=socket.MSG_OOB, length=1)
+                return Received(b"", flags=constants.MSG_OOB | constants.MSG_TRUNC)
+            return Received(self.urgent_byte, flags=constants.MSG_OOB, length=1)
         if self.state is State.CLOSE or self.shut & RCV_SHUTDOWN:
             return Received(b"")
         return None
 
     def may_bring_more(self) -> bool:
         at_mark = self.urgent and self.urgent_seq == self.read_edge
-        return not (
-            at_mark or self.error or self.state is State.CLOSE or self.shut & RCV_SHUTDOWN
-        )
+        return not (at_mark or self.error or self.state is State.CLOSE or self.shut & RCV_SHUTDOWN)
 
     # Ending
 
     def shutdown(self, how: int) -> None:
         if self.socket_state == SocketState.CONNECTING:
             opening = self.state in (State.SYN_SENT, State.SYN_RECV, State.CLOSE)
-            self.socket_state = (
-                SocketState.DISCONNECTING if opening else SocketState.CONNECTED
-            )
+            self.socket_state = SocketState.DISCONNECTING if opening else SocketState.CONNECTED
         halves = how + 1
         not_connected = self.state is State.CLOSE
-        if self.state is State.SYN_SENT or (
-            self.state is State.LISTEN and halves & RCV_SHUTDOWN
-        ):
+        if self.state is State.SYN_SENT or (self.state is State.LISTEN and halves & RCV_SHUTDOWN):
             self.abandon()
             self.socket_state = SocketState.UNCONNECTED
         elif self.state is not State.LISTEN:
@@ -444,5 +436,3 @@ class Tcp(ShortCut):
 
 def _is_ephemeral(member: Bound) -> bool:
     return isinstance(member, (StandIn, ControlBlock)) and member.ephemeral
-
-

@@ -73,6 +73,7 @@ class ControlBlock(InetEndpoint):
         "accept_queue",
         "ack_timer",
         "backlog",
+        "clock",
         "connect_timer",
         "cork_timer",
         "corked",
@@ -116,6 +117,7 @@ class ControlBlock(InetEndpoint):
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         super().__init__(host, family, type, proto)
+        self.clock = host.clock
         self.state = State.CLOSE
         self.socket_state = SocketState.UNCONNECTED
         self.iss = self.snd_una = self.snd_nxt = self.snd_edge = 0

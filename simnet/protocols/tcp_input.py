@@ -267,7 +267,7 @@ class Input(Output):
 
     def decide_on_ack(self, size: int) -> None:
         """Acknowledge at once or later (__tcp_ack_snd_check)."""
-        self.last_received_ns = self.host.clock.now_ns
+        self.last_received_ns = self.clock.now_ns
         if self.quick_acks < 0:
             self.quick_acks = max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
         if size > self.rcv_mss:
@@ -468,6 +468,11 @@ class StandIn:
     def _answer(self) -> None:
         local, remote = self.key
         answer = Segment(
-            local, remote, self.snd_nxt & SEQUENCE_MASK, self.rcv_nxt & SEQUENCE_MASK, ACK, self.window
+            local,
+            remote,
+            self.snd_nxt & SEQUENCE_MASK,
+            self.rcv_nxt & SEQUENCE_MASK,
+            ACK,
+            self.window,
         )
         self.block.host.wire.transmit(self.block.host, answer)

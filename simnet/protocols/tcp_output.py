@@ -73,8 +73,9 @@ class Output(ControlBlock):
             doublings = attempt
         self.syn_attempts = attempt + 1
         give_up = attempt >= retries + (self.state is State.SYN_SENT) * SYN_LINEAR_TIMEOUTS
-        self.connect_timer = self.host.clock.call_after(
-            FIRST_TIMEOUT_NS << doublings, self._give_up_opening if give_up else self._send_syn_again
+        self.connect_timer = self.clock.call_after(
+            FIRST_TIMEOUT_NS << doublings,
+            self._give_up_opening if give_up else self._send_syn_again,
         )
 
     def _send_syn_again(self) -> None:
@@ -172,7 +173,7 @@ class Output(ControlBlock):
     def hold_cork(self) -> None:
         """A cork holds a small segment for 200 ms at most (tcp(7))."""
         if self.cork_timer is None or not self.cork_timer.pending:
-            self.cork_timer = self.host.clock.call_after(CORK_NS, self._cork_pops)
+            self.cork_timer = self.clock.call_after(CORK_NS, self._cork_pops)
 
     def _cork_pops(self) -> None:
         corked, self.corked = self.corked, False
@@ -187,7 +188,7 @@ class Output(ControlBlock):
 
         (tcp_event_data_sent; net.ipv4.tcp_pingpong_thresh is 1.)
         """
-        if self.host.clock.now_ns - self.last_received_ns < DELAYED_ACK_NS:
+        if self.clock.now_ns - self.last_received_ns < DELAYED_ACK_NS:
             self.pingpong = True
 
     def acknowledged_now(self) -> None:
@@ -206,16 +207,21 @@ class Output(ControlBlock):
     def delay_ack(self) -> None:
         """Acknowledge within 40 ms, unless something else does so before."""
         if not self.delayed_ack_due_ns:
-            self.delayed_ack_due_ns = self.host.clock.now_ns + DELAYED_ACK_NS
-            if self.ack_timer is None or not self.ack_timer.pending:
-                self.ack_timer = self.host.clock.call_at(self.delayed_ack_due_ns, self._ack_is_due)
+            self.delayed_ack_due_ns = self.clock.now_ns + DELAYED_ACK_NS
+            if self.ack_timer is None:
+                self.arm_ack_timer()
+
+    def arm_ack_timer(self) -> None:
+        """Look again when the delayed acknowledgement is due; one timer serves many."""
+        self.ack_timer = self.clock.call_at(self.delayed_ack_due_ns, self._ack_is_due)
 
     def _ack_is_due(self) -> None:
+        self.ack_timer = None
         due_ns = self.delayed_ack_due_ns
         if not due_ns:
             return
-        if due_ns > self.host.clock.now_ns:
-            self.ack_timer = self.host.clock.call_at(due_ns, self._ack_is_due)
+        if due_ns > self.clock.now_ns:
+            self.arm_ack_timer()
             return
         self.pingpong = False
         self.send_ack()
@@ -235,4 +241,3 @@ def reset_for(segment: Segment) -> Segment:
     else:
         seq, ack, flags = 0, (segment.seq + segment.length) & SEQUENCE_MASK, RST | ACK
     return Segment(segment.destination, segment.source, seq, ack, flags, 0)
-

@@ -89,16 +89,19 @@ class ShortCut(Input):
                 return None
             self.nagle_small_edge = end
         peer = self.peer
-        now_ns = self.host.clock.now_ns
+        now_ns = self.clock.now_ns
         # Every segment acknowledges what was received and tells how much room there is.
-        edge = self.rcv_nxt + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
+        received = self.rcv_nxt
+        edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
         if edge > self.rcv_edge:
             peer.snd_edge += edge - self.rcv_edge
             self.rcv_edge = edge
-        received = self.rcv_nxt - self.rcv_acked
-        if received:
-            peer.snd_una += received
-            self.acknowledged_now()
+        if self.rcv_acked != received:
+            peer.snd_una += received - self.rcv_acked
+            self.rcv_acked = received
+            self.delayed_ack_due_ns = 0
+            if self.quick_acks > 0:
+                self.quick_acks -= 1
             if peer.wants_room:
                 peer.room_made()
         if not self.pingpong and now_ns - self.last_received_ns < DELAYED_ACK_NS:
@@ -107,20 +110,17 @@ class ShortCut(Input):
         queue = peer.queue
         queue.chunks.append(data)
         queue.length += size
-        if size > mss:
+        if size > peer.rcv_mss or not peer.pingpong:
             peer.arrive_in_parts(size, mss)
         else:
-            peer.rcv_nxt += size
             peer.last_received_ns = now_ns
-            if (
-                peer.pingpong
-                and size <= peer.rcv_mss
-                and peer.rcv_nxt - peer.rcv_acked <= peer.rcv_mss
-            ):
-                if not peer.delayed_ack_due_ns:
-                    peer.delay_ack()
-            else:
-                peer.decide_on_ack(size)
+            peer.rcv_nxt = received = peer.rcv_nxt + size
+            if received - peer.rcv_acked > peer.rcv_mss:
+                peer.send_ack()
+            elif not peer.delayed_ack_due_ns:
+                peer.delayed_ack_due_ns = now_ns + DELAYED_ACK_NS
+                if peer.ack_timer is None:
+                    peer.arm_ack_timer()
         if peer.waiters and queue.length >= peer.settings.rcvlowat:
             peer.notify(_DATA_READY)
         return size
@@ -146,6 +146,16 @@ class ShortCut(Input):
         if peer.wants_room:
             peer.room_made()
 
+    def must_wait(self) -> bool:
+        settings = self.settings
+        return (
+            self.quick_path
+            and not self.queue.length
+            and not self.nonblocking
+            and settings.rcvtimeo_ns is None
+            and settings.rcvlowat == 1
+        )
+
     def recv_now(self, size: int) -> bytes | None:
         queue = self.queue
         chunks = queue.chunks
@@ -159,7 +169,9 @@ class ShortCut(Input):
         else:
             chunks.popleft()
             queue.length -= length
-        if (self.rcv_edge - self.rcv_nxt) * 2 <= self.rcvbuf or self.delayed_ack_due_ns:
+        if (self.rcv_edge - self.rcv_nxt) * 2 <= self.rcvbuf or (
+            self.delayed_ack_due_ns and not self.pingpong
+        ):
             self.after_reading()
         return data
 
@@ -206,4 +218,3 @@ class ShortCut(Input):
         self.done = True
         self.follow(Event.FIN_RECEIVED)
         self.state_changed()
-

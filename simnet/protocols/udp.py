@@ -9,12 +9,14 @@ segmentation offload.
 from __future__ import annotations
 
 import errno
-import socket
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simnet.addresses import InetAddress, is_any, is_ipv4, is_multicast
+import attrs
+
+from simnet import constants
+from simnet.addresses import ANY4, IP, InetAddress, is_any, is_ipv4, is_multicast
 from simnet.errors import os_error
 from simnet.ports import PortTable
 from simnet.protocols.base import (
@@ -50,6 +52,23 @@ _OVERHEAD = 379
 _SKB = 256
 
 _DATA_READY = POLLIN | POLLRDNORM
+
+
+@attrs.frozen
+class Multicast:
+    """How a socket takes part in groups, as its options say."""
+
+    # Whether groups that others on the host joined are heard too (IP_MULTICAST_ALL).
+    all: bool
+    all6: bool = True
+    # Where groups are sent through: an address and an index (IP_MULTICAST_IF); 0 is any interface.
+    address: IP = ANY4
+    index: int = 0
+    index6: int = 0
+
+
+MULTICAST4 = Multicast(all=True)
+MULTICAST6 = Multicast(all=False)
 _Queued = tuple[bytes, InetAddress, int, InetAddress]
 
 
@@ -67,7 +86,17 @@ _SMALL_COSTS = [memory_cost(size) for size in range(2048)]
 class Udp(InetEndpoint):
     """A UDP socket's endpoint."""
 
-    __slots__ = ("_corked", "_corked_to", "_generation", "_routes", "memberships", "queue", "used")
+    __slots__ = (
+        "_corked",
+        "_corked_to",
+        "_generation",
+        "_routes",
+        "cork",
+        "memberships",
+        "multicast",
+        "queue",
+        "used",
+    )
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         super().__init__(host, family, type, proto)
@@ -80,7 +109,11 @@ class Udp(InetEndpoint):
         # Destinations whose receiver is known: valid while nobody binds, connects or leaves.
         self._routes: dict[InetAddress, tuple[Udp, InetAddress]] = {}
         self._generation = -1
-        self.memberships: dict[str, int] | None = None
+        # UDP_CORK: every send is as one with MSG_MORE.
+        self.cork = False
+        # Groups joined, with the index of the interface; in the order of joining.
+        self.memberships: dict[tuple[IP, int], None] | None = None
+        self.multicast = MULTICAST4 if family == constants.AF_INET else MULTICAST6
 
     @property
     def table(self) -> PortTable:
@@ -157,7 +190,7 @@ class Udp(InetEndpoint):
     ) -> int | None:
         if len(data) > 0xFFFF:
             raise os_error(errno.EMSGSIZE)
-        if flags & socket.MSG_OOB and self.family == socket.AF_INET:
+        if flags & constants.MSG_OOB and self.family == constants.AF_INET:
             raise os_error(errno.EOPNOTSUPP)
         self._autobind()
         if self._corked is not None:
@@ -176,7 +209,7 @@ class Udp(InetEndpoint):
         self.raise_pending()
         if self.shut & SEND_SHUTDOWN:
             raise os_error(errno.EPIPE)
-        if flags & socket.MSG_MORE:
+        if flags & constants.MSG_MORE or self.cork:
             self._corked, self._corked_to = [bytes(data)], target
             return len(data)
         self._transmit(source, target, bytes(data))
@@ -185,19 +218,32 @@ class Udp(InetEndpoint):
     def _send_more(self, data: bytes, flags: int) -> int:
         assert self._corked is not None and self._corked_to is not None
         self._corked.append(data)
-        if not flags & socket.MSG_MORE:
-            whole, target = b"".join(self._corked), self._corked_to
-            self._corked = self._corked_to = None
-            if len(whole) > _LARGEST4:
-                raise os_error(errno.EMSGSIZE)
-            self._transmit(self.source_for(target[0]), target, whole)
+        if not (flags & constants.MSG_MORE or self.cork):
+            self._send_corked()
         return len(data)
+
+    def _send_corked(self) -> None:
+        assert self._corked is not None and self._corked_to is not None
+        whole, target = b"".join(self._corked), self._corked_to
+        self._corked = self._corked_to = None
+        if len(whole) > _LARGEST4:
+            raise os_error(errno.EMSGSIZE)
+        self._transmit(self.source_for(target[0]), target, whole)
+
+    def set_cork(self, on: bool) -> None:
+        """UDP_CORK; pulling it sends the datagram that was put together."""
+        self.cork = on
+        self._routes.clear()
+        if not on and self._corked is not None:
+            self._send_corked()
 
     def _transmit(self, source: str, target: InetAddress, data: bytes) -> None:
         wire = self.host.wire
         local = source, self.port
         wire.transmit(self.host, Datagram(local, target, data))
         wire.flush()
+        if self.cork:
+            return
         if wire.ideal and not is_multicast(target[0]) and not self.host.is_broadcast(target[0]):
             self._remember_route(local, target)
 
@@ -214,7 +260,7 @@ class Udp(InetEndpoint):
 
     def eligible(self, local: InetAddress, remote: InetAddress) -> int:
         """How well a datagram suits this socket: 0 not at all (compute_score)."""
-        score = 2 if self.family == socket.AF_INET else 1
+        score = 2 if self.family == constants.AF_INET else 1
         if self.remote is not None:
             ip, port = self.remote
             if (port and port != remote[1]) or ip != remote[0]:
@@ -252,19 +298,19 @@ class Udp(InetEndpoint):
         return None if received is None else received[0]
 
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
-        if flags & socket.MSG_ERRQUEUE:
+        if flags & constants.MSG_ERRQUEUE:
             return None
-        if flags & socket.MSG_OOB:
+        if flags & constants.MSG_OOB:
             raise os_error(errno.EOPNOTSUPP)
         self.raise_pending()
         if not self.queue:
             return None
         data, source, cost, _ = self.queue[0]
-        if not flags & socket.MSG_PEEK:
+        if not flags & constants.MSG_PEEK:
             self.queue.popleft()
             self.used -= cost
-        cut = socket.MSG_TRUNC if len(data) > size else 0
-        length = len(data) if flags & socket.MSG_TRUNC else min(size, len(data))
+        cut = constants.MSG_TRUNC if len(data) > size else 0
+        length = len(data) if flags & constants.MSG_TRUNC else min(size, len(data))
         return Received(data[:size], flags=cut, address=source, length=length)
 
     # Ending
@@ -293,4 +339,3 @@ class Udp(InetEndpoint):
         if self.queue:
             mask |= POLLIN | POLLRDNORM
         return mask
-

@@ -9,9 +9,9 @@ many sockets exist or are in flight.
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
+from simnet import constants
 from simnet.protocols.unix_base import UnixEndpoint, connect_pair
 from simnet.protocols.unix_messages import UnixDatagram, UnixSeqpacket
 from simnet.protocols.unix_names import UnixAddress, UnixNames
@@ -34,16 +34,16 @@ __all__ = [
 
 # The class of each type; SOCK_RAW is the kernel's other name for SOCK_DGRAM here.
 TYPES: dict[int, type[UnixEndpoint]] = {
-    socket.SOCK_STREAM: UnixStream,
-    socket.SOCK_DGRAM: UnixDatagram,
-    socket.SOCK_RAW: UnixDatagram,
-    socket.SOCK_SEQPACKET: UnixSeqpacket,
+    constants.SOCK_STREAM: UnixStream,
+    constants.SOCK_DGRAM: UnixDatagram,
+    constants.SOCK_RAW: UnixDatagram,
+    constants.SOCK_SEQPACKET: UnixSeqpacket,
 }
 
 
 def create(host: Host, type: int, proto: int = 0) -> UnixEndpoint:
     """A new unix socket of one of `TYPES`."""
     kind = TYPES[type]
-    if type == socket.SOCK_RAW:
-        type = int(socket.SOCK_DGRAM)
-    return kind(host, int(socket.AF_UNIX), type, proto)
+    if type == constants.SOCK_RAW:
+        type = constants.SOCK_DGRAM
+    return kind(host, constants.AF_UNIX, type, proto)

@@ -13,10 +13,10 @@ Not modelled: SCM_PIDFD, SCM_SECURITY, and the limit on how many sockets may be 
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols.base import Ancillary
 
@@ -49,7 +49,7 @@ def outgoing(
     credentials: Credentials | None = None
     rights: Rights = ()
     for level, kind, value in ancillary:
-        if level != socket.SOL_SOCKET:
+        if level != constants.SOL_SOCKET:
             continue
         if kind == SCM_RIGHTS:
             rights += tuple(value)
@@ -85,21 +85,21 @@ def incoming(
     """
     if size == 0:
         drop(rights)
-        return [], socket.MSG_CTRUNC if credentials or rights else 0
+        return [], constants.MSG_CTRUNC if credentials or rights else 0
     items: list[Ancillary] = []
     flags = 0
     if credentials:
         if size >= _HEADER:
-            items.append((socket.SOL_SOCKET, SCM_CREDENTIALS, credentials))
+            items.append((constants.SOL_SOCKET, SCM_CREDENTIALS, credentials))
         if size < _HEADER + 12:
-            flags = socket.MSG_CTRUNC
+            flags = constants.MSG_CTRUNC
         size -= min(size, _CREDENTIALS_SPACE) if size >= _HEADER else 0
     if rights:
         fit = max(0, size - _HEADER) // 4
         if fit:
-            items.append((socket.SOL_SOCKET, SCM_RIGHTS, rights[:fit]))
+            items.append((constants.SOL_SOCKET, SCM_RIGHTS, rights[:fit]))
         if fit < len(rights):
-            flags = socket.MSG_CTRUNC
+            flags = constants.MSG_CTRUNC
             drop(rights[fit:])
     return items, flags
 

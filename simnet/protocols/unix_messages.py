@@ -6,9 +6,9 @@ Not modelled: that MSG_PEEK with SO_PEEK_OFF passes over an empty message the se
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Sequence
 
+from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols import unix_ancillary
 from simnet.protocols.base import RCV_SHUTDOWN, Ancillary, Received
@@ -26,9 +26,9 @@ from simnet.protocols.unix_memory import PLAIN, PLAIN_COST, message_cost
 from simnet.protocols.unix_names import UnixAddress
 from simnet.readiness import EVERYTHING, POLLHUP, Pollable
 
-MSG_OOB = socket.MSG_OOB
-MSG_PEEK = socket.MSG_PEEK
-MSG_TRUNC = socket.MSG_TRUNC
+MSG_OOB = constants.MSG_OOB
+MSG_PEEK = constants.MSG_PEEK
+MSG_TRUNC = constants.MSG_TRUNC
 
 
 class UnixMessages(UnixEndpoint):

@@ -12,12 +12,12 @@ Not modelled: SO_INQ and SIOCATMARK.
 from __future__ import annotations
 
 import errno
-import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import attrs
 
+from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols import unix_ancillary
 from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN, Ancillary, Received
@@ -38,9 +38,9 @@ from simnet.readiness import POLLHUP, POLLPRI
 if TYPE_CHECKING:
     from simnet.host import Host
 
-MSG_OOB = socket.MSG_OOB
-MSG_PEEK = socket.MSG_PEEK
-MSG_WAITALL = socket.MSG_WAITALL
+MSG_OOB = constants.MSG_OOB
+MSG_PEEK = constants.MSG_PEEK
+MSG_WAITALL = constants.MSG_WAITALL
 
 
 @attrs.define
