@@ -300,7 +300,7 @@ def test_a_socket_may_be_collected_while_its_file_lives(
     assert b.recv(1) == b""
 
 
-@pytest.mark.parametrize("buffering", [0, 1, 16, -1, None])
+@pytest.mark.parametrize("buffering", [0, 2, 16, -1, None])
 def test_mode_and_buffering_are_those_of_open(
     net: Network, sockets: ExitStack, buffering: int | None
 ) -> None:
