@@ -23,6 +23,8 @@ class Limits:
     optmem_max: int = 131072
     # Open descriptors of one host (RLIMIT_NOFILE).
     nofile: int = 1024 * 1024
+    # The largest packet of an interface to other hosts.
+    mtu: int = 1500
     # Groups of IPv4 that one socket may join (net.ipv4.igmp_max_memberships).
     igmp_max_memberships: int = 20
     # The time to live of what is sent (net.ipv4.ip_default_ttl, net.ipv6.conf.default.hop_limit).
