@@ -15,7 +15,8 @@ A call that waits keeps its endpoint open: close() from elsewhere does not wake 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from simnet import constants
@@ -29,6 +30,17 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@contextmanager
+def held(endpoint: Endpoint) -> Iterator[None]:
+    """Keep an endpoint open while a call of it waits, and then let the next caller look."""
+    endpoint.hold()
+    try:
+        yield
+    finally:
+        endpoint.hand_on()
+        endpoint.release()
+
+
 def wait(
     endpoint: Endpoint,
     mask: int,
@@ -38,12 +50,7 @@ def wait(
     on: Pollable | None = None,
 ) -> bool:
     """Wait for news of the endpoint (or of `on`); False when the deadline has passed."""
-    endpoint.hold()
-    try:
-        return endpoint.host.scheduler.wait(on or endpoint, mask, deadline_ns, call, subject)
-    finally:
-        (on or endpoint).hand_on()
-        endpoint.release()
+    return endpoint.host.scheduler.wait(on or endpoint, mask, deadline_ns, call, subject)
 
 
 def timed(
@@ -55,15 +62,15 @@ def timed(
     subject: object,
 ) -> T:
     """A call of a socket with a Python timeout."""
-    if not endpoint.poll() & mask:
-        _wait_or_time_out(endpoint, mask, deadline_ns, call, subject)
-    while True:
-        result = attempt()
-        if result is not None:
-            endpoint.hand_on()
-            return result
-        # Ready in vain: wait for something new, not for readiness, which may well persist.
-        _wait_or_time_out(endpoint, mask, deadline_ns, call, subject)
+    with held(endpoint):
+        if not endpoint.poll() & mask:
+            _wait_or_time_out(endpoint, mask, deadline_ns, call, subject)
+        while True:
+            result = attempt()
+            if result is not None:
+                return result
+            # Ready in vain: wait for something new, not for readiness, which may well persist.
+            _wait_or_time_out(endpoint, mask, deadline_ns, call, subject)
 
 
 def _wait_or_time_out(
@@ -92,26 +99,32 @@ def until_result(
 ) -> T:
     """A blocking call that ends with its first result; EAGAIN when the kernel's limit passes."""
     deadline_ns = _deadline(endpoint, limit_ns)
-    while True:
-        result = attempt()
-        if result is not None:
-            endpoint.hand_on()
-            return result
-        if not wait(endpoint, mask, deadline_ns, call, subject):
-            raise os_error(errno.EAGAIN)
+    with held(endpoint):
+        while True:
+            result = attempt()
+            if result is not None:
+                return result
+            if not wait(endpoint, mask, deadline_ns, call, subject):
+                raise os_error(errno.EAGAIN)
 
 
 def receive_plainly(endpoint: Endpoint, size: int, subject: object) -> bytes | None:
     """A blocking receive without flags or options; None when it turns out not to be so plain."""
+    if not endpoint.must_wait():
+        return None
     scheduler = endpoint.host.scheduler
-    while endpoint.must_wait():
-        scheduler.wait_for_input(endpoint, subject)
-        data = endpoint.recv_now(size)
-        if data is not None:
-            if endpoint.waiters:
-                endpoint.hand_on()
-            return data
-    return None
+    endpoint.references += 1
+    try:
+        while endpoint.must_wait():
+            scheduler.wait_for_input(endpoint, subject)
+            data = endpoint.recv_now(size)
+            if data is not None:
+                return data
+        return None
+    finally:
+        if endpoint.waiters:
+            endpoint.hand_on()
+        endpoint.release()
 
 
 def receive(
@@ -121,29 +134,45 @@ def receive(
     deadline_ns = _deadline(endpoint, endpoint.settings.rcvtimeo_ns)
     # In one call the kernel waits until this much has come (sock_rcvlowat).
     target = size if flags & constants.MSG_WAITALL else min(endpoint.rcvlowat, size)
-    peek = flags & constants.MSG_PEEK
     so_far: Received | None = None
-    while True:
-        left = size if so_far is None or peek else size - so_far.length
-        try:
-            part = endpoint.recv(left, flags, ancillary_size)
-        except OSError:
-            if so_far is not None and so_far.length:
-                return so_far
-            raise
-        if part is None and endpoint.blocking_recv_ended():
+    with held(endpoint):
+        while True:
+            so_far, ended = _receive_more(endpoint, so_far, size, flags, ancillary_size, target)
+            if ended:
+                return so_far or Received(b"")
+            if not wait(endpoint, READABLE, deadline_ns, call, subject):
+                if so_far is not None:
+                    return so_far
+                raise os_error(errno.EAGAIN)
+
+
+def _receive_more(
+    endpoint: Endpoint,
+    so_far: Received | None,
+    size: int,
+    flags: int,
+    ancillary_size: int,
+    target: int,
+) -> tuple[Received | None, bool]:
+    """One more try of a blocking receive: what has come by now, and whether that ends it."""
+    peek = flags & constants.MSG_PEEK
+    if so_far is not None and not endpoint.recv_goes_on():
+        return so_far, True
+    left = size if so_far is None or peek else size - so_far.length
+    try:
+        part = endpoint.recv(left, flags, ancillary_size)
+    except OSError:
+        if so_far is not None:
+            return so_far, True
+        raise
+    if part is None:
+        if endpoint.blocking_recv_ended():
             # Only a call that would wait notices that receiving was shut down (datagram.c).
-            part = Received(b"")
-        if part is not None:
-            so_far = part if so_far is None or peek else _joined(so_far, part)
-            enough = so_far.length >= target or so_far.ancillary or part.length == 0
-            if enough or not endpoint.is_stream or not endpoint.may_bring_more():
-                endpoint.hand_on()
-                return so_far
-        if not wait(endpoint, READABLE, deadline_ns, call, subject):
-            if so_far is not None:
-                return so_far
-            raise os_error(errno.EAGAIN)
+            return so_far or Received(b""), True
+        return so_far, False
+    whole = part if so_far is None or peek else _joined(so_far, part)
+    enough = whole.length >= target or bool(whole.ancillary) or part.length == 0
+    return whole, enough or not endpoint.is_stream or not endpoint.may_bring_more()
 
 
 def _joined(first: Received, second: Received) -> Received:
@@ -166,23 +195,24 @@ def send(
     """A blocking send: everything, or as much as went before the connection ended."""
     deadline_ns = _deadline(endpoint, endpoint.settings.sndtimeo_ns)
     sent = 0
-    while True:
+    with held(endpoint):
         try:
-            count = attempt(sent)
+            while True:
+                count = attempt(sent)
+                if count is not None:
+                    sent += count
+                    if sent >= total or not endpoint.is_stream:
+                        return sent
+                    continue
+                room = endpoint.send_waits_on(address)
+                if not wait(endpoint, WRITABLE, deadline_ns, call, subject, room):
+                    raise os_error(errno.EAGAIN)
+                if not endpoint.send_goes_on(sent):
+                    return sent
         except OSError:
             if sent:
                 return sent
             raise
-        if count is not None:
-            sent += count
-            if sent >= total or not endpoint.is_stream:
-                endpoint.hand_on()
-                return sent
-        room = endpoint.send_waits_on(address)
-        if not wait(endpoint, WRITABLE, deadline_ns, call, subject, room):
-            if sent:
-                return sent
-            raise os_error(errno.EAGAIN)
 
 
 def linger(endpoint: Endpoint, subject: object) -> None:

@@ -83,6 +83,8 @@ def wait_for_any(
     task.mask = EVERYTHING
     task.exclusive = False
     for pollable in watched:
+        # What is watched stays open until the call returns, whoever closes it meanwhile.
+        pollable.hold()
         pollable.add_waiter(task)
     try:
         while True:
@@ -95,6 +97,7 @@ def wait_for_any(
     finally:
         for pollable in watched:
             pollable.remove_waiter(task)
+            pollable.release()
 
 
 # select

@@ -31,8 +31,12 @@ class Bound(Protocol):
         """Whether a wildcard IPv6 address leaves IPv4 out."""
 
     @property
+    def reuses_address(self) -> bool:
+        """SO_REUSEADDR: whether it would have an address that others have."""
+
+    @property
     def shares_address(self) -> bool:
-        """SO_REUSEADDR, where its state allows it to be shared."""
+        """SO_REUSEADDR, where its state lets others have its address."""
 
     @property
     def shares_port(self) -> bool:
@@ -59,13 +63,13 @@ def covers(bound: Bound, ip: IP) -> bool:
     return False
 
 
-def conflicts(a: Bound, b: Bound) -> bool:
-    """Whether two members cannot have the same port."""
-    if a.shares_address and b.shares_address:
+def conflicts(new: Bound, holder: Bound) -> bool:
+    """Whether a new member cannot have the port that another holds."""
+    if new.reuses_address and holder.shares_address:
         return False
-    if a.shares_port and b.shares_port:
+    if new.shares_port and holder.shares_port:
         return False
-    return overlap(a, b)
+    return overlap(new, holder)
 
 
 class PortTable:

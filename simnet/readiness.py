@@ -56,6 +56,12 @@ class Pollable(ABC):
     def poll(self) -> int:
         """The bits that are set now."""
 
+    def hold(self) -> None:
+        """Keep it open, where that means anything."""
+
+    def release(self) -> None:
+        """Let go of it again."""
+
     def add_waiter(self, waiter: Waiter) -> None:
         """Wake this one from now on."""
         if self.waiters is None:

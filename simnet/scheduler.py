@@ -252,14 +252,12 @@ class Scheduler:
         if waiters is None:
             waiters = endpoint.waiters = {}
         waiters[task] = None
-        endpoint.references += 1
         task.waiting = "recv", subject
         try:
             self._switch_away(task)
         finally:
             task.waiting = None
             waiters.pop(task, None)
-            endpoint.release()
 
     def suspend(self, deadline_ns: int | None, call: str, subject: object) -> bool:
         """Suspend the current task until it is woken, or until a deadline (then False)."""

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from simnet import ancillary, blocking, constants, options
+from simnet.addresses import present
 from simnet.arguments import (
     byte_string,
     c_int,
@@ -119,7 +120,9 @@ class socket:
     def _record(self, what: int | str, *details: Any) -> None:
         """Note an event of this socket in the trace."""
         recent = self._recent
-        recent.append((self._clock.now_ns, what, self._endpoint().number, *details))
+        endpoint = self._descriptor.endpoint
+        number = -1 if endpoint is None else endpoint.number  # type: ignore[attr-defined]
+        recent.append((self._clock.now_ns, what, number, *details))
         if len(recent) >= BLOCK:
             self._trace.fold()
 
@@ -161,7 +164,7 @@ class socket:
     def _shown(self, address: Any) -> Any:
         """An internal address as the user is to see it; an unnamed unix socket's is ''."""
         if self._family in _INET:
-            return self._endpoint().host.present(address, self._family)
+            return present(address, self._family)
         return "" if address is None else address
 
     # Names and connections

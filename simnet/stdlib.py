@@ -230,3 +230,17 @@ c_module = _make_c_module()
 select = _make_select_module()
 selectors = _execute("selectors", {"select": select})
 module = _make_socket_module()
+
+
+def describe_descriptor(number: int, opened: Any) -> str:
+    """An open descriptor as the socket object for it would show itself."""
+    if not isinstance(opened, Endpoint):
+        return f"<descriptor {number} of {opened!r}>"
+    token = current_host.set(opened.host)
+    try:
+        sock = module.socket(fileno=number)
+    finally:
+        current_host.reset(token)
+    text = repr(sock)
+    sock.detach()
+    return text

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from simnet import stdlib
 from simnet.addresses import IP, numeric
 from simnet.clock import SECOND_NS, Clock, nanoseconds
 from simnet.decisions import Decisions
@@ -118,7 +119,7 @@ class World:
         for number in self.descriptors.numbers():
             opened = self.descriptors.get(number).endpoint
             if host is None or getattr(opened, "host", None) is host:
-                lines.append(f"<descriptor {number} of {opened!r}>")
+                lines.append(stdlib.describe_descriptor(number, opened))
         for task in self.scheduler.tasks:
             if host is None or task.host is host:
                 lines.append(repr(task))

@@ -180,6 +180,17 @@ class Endpoint(Pollable):
         """What a send that found no room waits for."""
         return self
 
+    def send_goes_on(self, sent: int) -> bool:
+        """A blocked send was woken: whether it tries again, or ends with its count so far.
+
+        Raises what ends it with an error, where a first try would answer differently.
+        """
+        return True
+
+    def recv_goes_on(self) -> bool:
+        """A blocked receive that has some bytes was woken: whether it tries again."""
+        return True
+
     def blocking_recv_ended(self) -> bool:
         """Whether a blocking receive that finds nothing returns b'' and does not wait."""
         return bool(self.shut & RCV_SHUTDOWN)

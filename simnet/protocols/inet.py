@@ -1,6 +1,6 @@
 """What TCP and UDP endpoints share: local and remote addresses, and binding (af_inet.c, af_inet6.c).
 
-Not modelled: privileged ports (every host acts as root), IP_FREEBIND, IP_BIND_ADDRESS_NO_PORT, devices.
+Not modelled: privileged ports (every host acts as root), IP_FREEBIND, devices.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from simnet.host import Host
 
 
+# IP_BIND_ADDRESS_NO_PORT (ip(7)): connect() chooses the port.
+_BIND_ADDRESS_NO_PORT = (0, 24)
+
+
 class InetEndpoint(Endpoint):
     """An endpoint with IP addresses and ports."""
 
@@ -26,6 +30,7 @@ class InetEndpoint(Endpoint):
         "address_locked",
         "bound_ip",
         "ephemeral",
+        "held_with_reuseport",
         "port",
         "port_locked",
         "remote",
@@ -48,6 +53,7 @@ class InetEndpoint(Endpoint):
         self.port_locked = False
         # Whether connect() chose the port: then it may be shared with other destinations.
         self.ephemeral = False
+        self.held_with_reuseport = False
         self.v6only = False
 
     # What the port table asks
@@ -56,6 +62,11 @@ class InetEndpoint(Endpoint):
     def table(self) -> PortTable:
         """The ports of its protocol on its host."""
         raise os_error(errno.EPROTONOSUPPORT)
+
+    @property
+    def reuses_address(self) -> bool:
+        """Whether SO_REUSEADDR lets it have what others have."""
+        return self.settings.reuseaddr
 
     @property
     def shares_address(self) -> bool:
@@ -97,7 +108,8 @@ class InetEndpoint(Endpoint):
         self.shown_ip = (
             wildcard(self.family) if is_multicast(ip) or self.host.is_broadcast(ip) else ip
         )
-        if not self.take_port(port):
+        no_port = port == 0 and self.settings.kept.get(_BIND_ADDRESS_NO_PORT)
+        if not no_port and not self.take_port(port):
             self.bound_ip, self.shown_ip = before
             raise os_error(errno.EADDRINUSE)
         self.address_locked = not is_any(ip)
@@ -123,6 +135,7 @@ class InetEndpoint(Endpoint):
 
     def _hold_port(self, port: int) -> None:
         self.port = self.shown_port = port
+        self.held_with_reuseport = self.settings.reuseport
         self.table.add(self, port)
 
     def give_port_back(self) -> None:

@@ -121,7 +121,7 @@ class Tcp(ShortCut):
             raise os_error(errno.ENETUNREACH)
         source = self.source_for(ip)
         if is_ipv4(source) != is_ipv4(ip):
-            raise os_error(errno.ENETUNREACH if is_ipv4(ip) else errno.EINVAL)
+            raise os_error(errno.ENETUNREACH if is_ipv4(ip) else errno.EAFNOSUPPORT)
         before = self.bound_ip, self.shown_ip
         self.bound_ip = self.shown_ip = source
         remote = ip, port
@@ -188,7 +188,7 @@ class Tcp(ShortCut):
         self.queue.clear()
         self.unsent.clear()
         self.snd_una = self.snd_nxt
-        self.urgent = Urgent.NONE
+        self.forget_urgent()
         self.remote = None
         self.peer = None
         self.forget_source()
@@ -226,8 +226,9 @@ class Tcp(ShortCut):
         if not len(data):
             return 0
         count = min(len(data), self.send_room())
-        if count <= 0:
+        if count < len(data):
             self.wants_room = True
+        if not count:
             return None
         self.unsent.append(bytes(data[:count]))
         if flags & constants.MSG_OOB and count == len(data):
@@ -245,17 +246,23 @@ class Tcp(ShortCut):
         self.look_for_quick_path()
         return count
 
+    def send_goes_on(self, sent: int) -> bool:
+        # After some progress the count is the answer, and the error is for the next call.
+        ended = self.error or self.shut & SEND_SHUTDOWN or self.state not in MAY_SEND
+        return not (sent and ended)
+
     # Receiving
 
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
         if flags & constants.MSG_ERRQUEUE:
-            return None
+            raise os_error(errno.EAGAIN)
         if self.state is State.LISTEN:
             raise os_error(errno.ENOTCONN)
         if flags & constants.MSG_OOB:
             return self._receive_urgent(size, flags)
+        waiting = self.queue.length
         data, length = self._read(size, flags)
-        if length or not size:
+        if length or (waiting and not size):
             return Received(data, length=length)
         if self.done:
             return Received(b"")
@@ -292,7 +299,7 @@ class Tcp(ShortCut):
             data = queue.take(size)
             length = len(data)
         if self.urgent and self.read_edge > self.urgent_seq:
-            self.urgent = Urgent.NONE
+            self.forget_urgent()
         if length:
             self.after_reading()
         return data, length
@@ -312,6 +319,10 @@ class Tcp(ShortCut):
         if self.state is State.CLOSE or self.shut & RCV_SHUTDOWN:
             return Received(b"")
         return None
+
+    def recv_goes_on(self) -> bool:
+        # An error that came meanwhile is for the next call.
+        return bool(self.queue.length) or self.may_bring_more()
 
     def may_bring_more(self) -> bool:
         at_mark = self.urgent and self.urgent_seq == self.read_edge
@@ -389,6 +400,11 @@ class Tcp(ShortCut):
         self.require_connected()
         assert self.remote is not None
         return self.remote
+
+    @property
+    def shares_port(self) -> bool:
+        # Linux remembers in the port itself that its first holder had it (tb->fastreuseport).
+        return self.settings.reuseport or self.held_with_reuseport
 
     def set_nodelay(self, on: bool) -> None:
         """TCP_NODELAY; switching it on sends what waits."""

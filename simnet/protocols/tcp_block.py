@@ -15,7 +15,7 @@ buffer holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simnet.addresses import InetAddress, is_ipv4
 from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
@@ -97,6 +97,7 @@ class ControlBlock(InetEndpoint):
         "rcv_mss",
         "rcv_nxt",
         "rcv_wscale",
+        "reads_plainly",
         "snd_edge",
         "snd_nxt",
         "snd_una",
@@ -143,6 +144,8 @@ class ControlBlock(InetEndpoint):
         self.syn_attempts = 0
         # The urgent byte: its place in the stream, its value, and how far we sent urgently.
         self.urgent = Urgent.NONE
+        # No urgent byte and no low-water mark: a read takes what is there.
+        self.reads_plainly = True
         self.urgent_seq = 0
         self.urgent_byte = b""
         self.urgent_send_edge = 0
@@ -252,6 +255,17 @@ class ControlBlock(InetEndpoint):
         if self.wants_room and self.is_writable():
             self.wants_room = False
             self.notify(POLLOUT | POLLWRNORM)
+
+    # Reading
+
+    def set(self, **changes: Any) -> None:
+        super().set(**changes)
+        self.reads_plainly = not self.urgent and self.rcvlowat <= 1
+
+    def forget_urgent(self) -> None:
+        """There is no urgent byte any more."""
+        self.urgent = Urgent.NONE
+        self.reads_plainly = self.rcvlowat <= 1
 
     # Sequence numbers
 

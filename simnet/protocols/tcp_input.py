@@ -86,6 +86,7 @@ class Input(Output):
     def inherit(self, listener: ControlBlock) -> None:
         """What accept(2) documents as inherited, and what Linux copies (sk_clone_lock)."""
         self.settings = listener.settings
+        self.reads_plainly = self.rcvlowat <= 1
         self.sndbuf = listener.sndbuf
         self.rcvbuf = listener.rcvbuf
         self.nodelay = listener.nodelay
@@ -296,6 +297,7 @@ class Input(Output):
             # The earlier urgent byte was never read, and now it never will be.
             self.queue.drop(1)
         self.leave_quick_path()
+        self.reads_plainly = False
         self.urgent = Urgent.NOT_YET
         self.urgent_seq = place
 
@@ -379,6 +381,7 @@ class StandIn:
         "ephemeral",
         "key",
         "rcv_nxt",
+        "reuses_address",
         "shares_address",
         "shares_port",
         "snd_nxt",
@@ -395,7 +398,7 @@ class StandIn:
         self.bound_ip = block.bound_ip
         self.v6only = block.v6only
         self.ephemeral = block.ephemeral
-        self.shares_address = block.settings.reuseaddr
+        self.reuses_address = self.shares_address = block.settings.reuseaddr
         self.shares_port = block.settings.reuseport
         self.rcv_nxt = block.rcv_nxt
         self.snd_nxt = block.snd_nxt

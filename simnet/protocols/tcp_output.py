@@ -131,16 +131,16 @@ class Output(ControlBlock):
 
     def send_fin(self) -> None:
         """Send what is left, then FIN; a window of zero holds both back."""
-        self.corked = False
         self.push()
         if self.snd_nxt == self.write_edge:
             self._send_fin_now()
 
     def push(self) -> None:
         """Send everything that the window allows, small or not."""
-        nodelay, self.nodelay = self.nodelay, True
+        nodelay, corked = self.nodelay, self.corked
+        self.nodelay, self.corked = True, False
         self.send_queued()
-        self.nodelay = nodelay
+        self.nodelay, self.corked = nodelay, corked
 
     def _send_fin_now(self) -> None:
         segment = self.segment(FIN | ACK, self.snd_nxt)
@@ -176,9 +176,7 @@ class Output(ControlBlock):
             self.cork_timer = self.clock.call_after(CORK_NS, self._cork_pops)
 
     def _cork_pops(self) -> None:
-        corked, self.corked = self.corked, False
         self.push()
-        self.corked = corked
         self.flush()
 
     # Acknowledging

@@ -58,7 +58,7 @@ class ShortCut(Input):
         self.peer, child.peer = child, self
         self.established()
         child.established()
-        self.quick_path = child.quick_path = not self.corked and not child.corked
+        self.quick_path = child.quick_path = not (self.shut or self.corked or child.corked)
         listener.connection_complete(child)
         self.state_changed()
         return True
@@ -147,19 +147,18 @@ class ShortCut(Input):
             peer.room_made()
 
     def must_wait(self) -> bool:
-        settings = self.settings
         return (
             self.quick_path
+            and self.reads_plainly
             and not self.queue.length
             and not self.nonblocking
-            and settings.rcvtimeo_ns is None
-            and settings.rcvlowat == 1
+            and self.settings.rcvtimeo_ns is None
         )
 
     def recv_now(self, size: int) -> bytes | None:
         queue = self.queue
         chunks = queue.chunks
-        if not chunks or self.urgent:
+        if not chunks or not self.reads_plainly:
             return None
         data = chunks[0]
         length = len(data)

@@ -51,6 +51,9 @@ _SIZES = (576, 1024, 2048, 4096, 8192, 16384)
 _OVERHEAD = 379
 _SKB = 256
 
+# IP_RECVERR and IPV6_RECVERR: hear of errors without being connected (ip(7)).
+_RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
+
 _DATA_READY = POLLIN | POLLRDNORM
 
 
@@ -270,7 +273,7 @@ class Udp(InetEndpoint):
 
     def receive(self, packet: Packet) -> None:
         if isinstance(packet, Unreachable):
-            if self.remote is not None:
+            if self.remote is not None or self.settings.kept.get(_RECVERR[self.family]):
                 self.fail(packet.error)
         elif isinstance(packet, Datagram):
             cost = memory_cost(len(packet.payload))
@@ -299,7 +302,7 @@ class Udp(InetEndpoint):
 
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
         if flags & constants.MSG_ERRQUEUE:
-            return None
+            raise os_error(errno.EAGAIN)
         if flags & constants.MSG_OOB:
             raise os_error(errno.EOPNOTSUPP)
         self.raise_pending()

@@ -152,12 +152,17 @@ class UnixStream(UnixConnection):
 
     # Receiving
 
+    def send_goes_on(self, sent: int) -> bool:
+        # It waits while it allocates (sock_alloc_send_pskb), where a pending error comes first.
+        self.raise_pending()
+        return True
+
     def recv_now(self, size: int) -> bytes | None:
         queue = self.queue
         if len(queue) != 1 or self.consumed or self.urgent or self.passcred or self.peek_off >= 0:
             return None
         data, cost, sender, _, rights = queue[0]
-        if rights or len(data) > size or not data:
+        if rights or len(data) > size or not data or self.settings.rcvlowat > 1:
             return None
         queue.popleft()
         sender.used -= cost
