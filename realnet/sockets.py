@@ -37,4 +37,3 @@ class Socket(socket.socket):
 
 
 api.Socket.register(Socket)
-

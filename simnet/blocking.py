@@ -79,8 +79,7 @@ def _wait_or_time_out(
     while wait(endpoint, mask, deadline_ns, call, subject):
         if endpoint.poll() & mask:
             return
-    if not endpoint.poll() & mask:
-        raise TimeoutError("timed out")
+    raise TimeoutError("timed out")
 
 
 def would_block(scheduler: Scheduler) -> OSError:

@@ -51,9 +51,9 @@ class socket:
         "_clock",
         "_descriptor",
         "_family",
+        "_home",
         "_recent",
         "_timeout_ns",
-        "_trace",
         "_type",
         "proto",
     )
@@ -68,7 +68,7 @@ class socket:
         self._descriptor = _CLOSED
         host = the_host()
         self._clock = host.clock
-        self._trace = host.trace
+        self._home = host
         self._recent = host.trace.recent
         if fileno is not None:
             self._adopt(host, family, type, proto, fileno)
@@ -100,6 +100,7 @@ class socket:
         if not isinstance(endpoint, Endpoint):
             raise os_error(errno.ENOTSOCK)
         self._descriptor = descriptor
+        self._home = endpoint.host
         self._family = endpoint.family if family == -1 else family
         self._type = endpoint.type if type == -1 else type & ~_TYPE_FLAGS
         self.proto = endpoint.proto if proto == -1 else proto
@@ -113,9 +114,10 @@ class socket:
             raise os_error(errno.EBADF)
         return endpoint  # type: ignore[return-value]
 
-    def _host(self) -> Host:
-        """The host that it is on; EBADF when it is closed."""
-        return self._endpoint().host
+    @property
+    def host(self) -> Host:
+        """The host that it is, or was, on."""
+        return self._home
 
     def _record(self, what: int | str, *details: Any) -> None:
         """Note an event of this socket in the trace."""
@@ -124,7 +126,7 @@ class socket:
         number = -1 if endpoint is None else endpoint.number  # type: ignore[attr-defined]
         recent.append((self._clock.now_ns, what, number, *details))
         if len(recent) >= BLOCK:
-            self._trace.fold()
+            self._home.trace.fold()
 
     def _try(self, call: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Make a call of the endpoint and note its failure."""
@@ -283,7 +285,7 @@ class socket:
                     recent = self._recent
                     recent.append((self._clock.now_ns, RECV, endpoint.number, len(data)))  # type: ignore[attr-defined]
                     if len(recent) >= BLOCK:
-                        self._trace.fold()
+                        self._home.trace.fold()
                     return data
         size = c_int(bufsize)
         if size < 0:
@@ -314,7 +316,7 @@ class socket:
                     recent = self._recent
                     recent.append((self._clock.now_ns, RECV, endpoint.number, len(pair[0])))  # type: ignore[attr-defined]
                     if len(recent) >= BLOCK:
-                        self._trace.fold()
+                        self._home.trace.fold()
                     return pair
         size = c_int(bufsize)
         if size < 0:

@@ -201,7 +201,7 @@ def _on_its_host(method: Any) -> Any:
 
     @functools.wraps(method)
     def on_its_host(self: sockets.socket, *args: Any, **kwargs: Any) -> Any:
-        token = current_host.set(self._host())
+        token = current_host.set(self.host)
         try:
             return method(self, *args, **kwargs)
         finally:

@@ -303,8 +303,6 @@ class Udp(InetEndpoint):
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
         if flags & constants.MSG_ERRQUEUE:
             raise os_error(errno.EAGAIN)
-        if flags & constants.MSG_OOB:
-            raise os_error(errno.EOPNOTSUPP)
         self.raise_pending()
         if not self.queue:
             return None
