@@ -319,7 +319,12 @@ class Input(Output):
         self.shut |= RCV_SHUTDOWN
         self.done = True
         self.follow(Event.FIN_RECEIVED)
-        self.send_ack()
+        if self.state is State.CLOSE_WAIT:
+            # Our own FIN may follow soon and carry the acknowledgement (tcp_fin).
+            self.pingpong = True
+            self.delay_ack()
+        else:
+            self.send_ack()
         if self.state is State.TIME_WAIT:
             self.leave_to_stand_in(State.TIME_WAIT)
         elif not self.orphan:

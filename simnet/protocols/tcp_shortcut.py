@@ -22,7 +22,7 @@ _DATA_READY = POLLIN | POLLRDNORM
 
 # Two steps at once, taken from the table.
 _OPENED = follow(follow(State.CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
-_CLOSED_FIRST = follow(follow(State.ESTABLISHED, Event.FIN_SENT), Event.FIN_ACKED)
+_CLOSED_SECOND = follow(follow(State.FIN_WAIT1, Event.FIN_ACKED), Event.FIN_RECEIVED)
 
 
 class ShortCut(Input):
@@ -194,26 +194,50 @@ class ShortCut(Input):
     # Closing
 
     def finish_directly(self) -> bool:
-        """Our FIN and its acknowledgement at once; False if segments must do it."""
+        """Our FIN arrives at once; False if segments must bring it."""
         peer = self.peer
-        if not self.quick_path or peer is None or self.state is not State.ESTABLISHED:
+        if peer is None:
             return False
+        if self.quick_path:
+            self._fin_to_reader(peer)
+            return True
+        if (
+            self.state is State.CLOSE_WAIT
+            and peer.state is State.FIN_WAIT1
+            and self.host.wire.ideal
+            and not self.unsent.length
+            and not peer.unsent.length
+        ):
+            self._fin_to_closer(peer)
+            return True
+        return False
+
+    def _fin_to_reader(self, peer: ControlBlock) -> None:
+        """The first FIN: the peer may go on sending, and acknowledges a little later."""
         if self.rcv_acked != self.rcv_nxt:
             self.send_ack()
-        self.state = _CLOSED_FIRST
+        self.state = follow(self.state, Event.FIN_SENT)
+        self.snd_nxt += 1
+        peer.quick_path = self.quick_path = False
+        peer.rcv_nxt += 1
+        peer.shut |= RCV_SHUTDOWN
+        peer.done = True
+        peer.state = follow(peer.state, Event.FIN_RECEIVED)
+        peer.pingpong = True
+        assert isinstance(peer, ShortCut)
+        peer.delay_ack()
+        peer.state_changed()
+
+    def _fin_to_closer(self, peer: ControlBlock) -> None:
+        """The second FIN acknowledges the first; the last acknowledgement comes back at once."""
+        peer.rcv_nxt += 1
+        peer.snd_una = peer.snd_nxt
+        peer.done = True
+        peer.state = _CLOSED_SECOND
         self.snd_nxt += 1
         self.snd_una = self.snd_nxt
-        peer.quick_path = self.quick_path = False
-        peer.fin_received_directly()
-        if self.orphan:
-            self.leave_to_stand_in(State.FIN_WAIT2)
-        return True
-
-    def fin_received_directly(self) -> None:
-        """tcp_fin, with the acknowledgement delivered already."""
-        self.rcv_nxt += 1
-        self.rcv_acked = self.rcv_nxt
-        self.shut |= RCV_SHUTDOWN
-        self.done = True
-        self.follow(Event.FIN_RECEIVED)
-        self.state_changed()
+        assert isinstance(peer, ShortCut)
+        peer.leave_to_stand_in(State.TIME_WAIT)
+        self.follow(Event.FIN_SENT)
+        self.follow(Event.FIN_ACKED)
+        self.finish()
