@@ -87,7 +87,7 @@ def present(address: InetAddress, family: int) -> tuple[Any, ...]:
         return address
     ip, port = address
     if is_ipv4(ip):
-        return (ANY6 if ip == ANY4 else _MAPPED + ip, port, 0, 0)
+        return (_MAPPED + ip, port, 0, 0)
     base, _, scope = ip.partition("%")
     return (base, port, 0, int(scope or 0))
 

@@ -156,18 +156,27 @@ class InetEndpoint(Endpoint):
         return self.shown_ip, self.shown_port
 
     def reachable(self, ip: IP) -> IP:
-        """The destination that an address means: the wildcard is this host's loopback.
+        """The destination that an address means: the wildcard is this socket, or the loopback.
 
-        ENETUNREACH for an IPv4 destination of a V6ONLY socket, as the kernel says.
+        ENETUNREACH or EAFNOSUPPORT, as the kernel says, where its own address is of the other
+        version. (One of IPv6 that bind() took stands for 127.0.0.6 there, which reaches nothing.)
         """
+        own = self.shown_ip
         if is_any(ip):
-            return "127.0.0.1" if is_ipv4(ip) else "::1"
-        if self.v6only and is_ipv4(ip):
-            raise os_error(errno.ENETUNREACH)
+            if not is_ipv4(ip) and not is_ipv4(own):
+                return "::1"
+            if not is_ipv4(ip) or not is_ipv4(own) or is_any(own):
+                ip = "127.0.0.1"
+            else:
+                return own
+        if is_ipv4(ip):
+            if self.v6only or (self.address_locked and not is_ipv4(own)):
+                raise os_error(errno.ENETUNREACH)
+        elif is_ipv4(own):
+            raise os_error(errno.EAFNOSUPPORT)
         return ip
 
     def source_for(self, ip: IP) -> IP:
         """The local address to send from; ENETUNREACH if there is no way."""
-        if not is_any(self.bound_ip):
-            return self.bound_ip
-        return self.host.source_for(ip)
+        own = self.shown_ip
+        return self.host.source_for(ip) if is_any(own) or is_ipv4(own) != is_ipv4(ip) else own

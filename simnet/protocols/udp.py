@@ -191,23 +191,31 @@ class Udp(InetEndpoint):
         address: InetAddress | None = None,
         ancillary: Sequence[Ancillary] = (),
     ) -> int | None:
-        if len(data) > 0xFFFF:
-            raise os_error(errno.EMSGSIZE)
-        if flags & constants.MSG_OOB and self.family == constants.AF_INET:
-            raise os_error(errno.EOPNOTSUPP)
         self._autobind()
-        if self._corked is not None:
+        begun = self._corked_to
+        target = address if address or begun else self.remote
+        if target is None and begun is None:
+            raise os_error(errno.EDESTADDRREQ)
+        if target and self.v6only and is_ipv4(target[0]):
+            raise os_error(errno.ENETUNREACH)
+        # An IPv4 destination leads a socket of IPv6 to udp_sendmsg, as a datagram begun there does.
+        four = any(each and is_ipv4(each[0]) for each in (target, begun))
+        if four and len(data) > 0xFFFF:
+            raise os_error(errno.EMSGSIZE)
+        if four and flags & constants.MSG_OOB:
+            raise os_error(errno.EOPNOTSUPP)
+        if begun is not None:
+            if four and not is_ipv4(begun[0]):
+                raise os_error(errno.EINVAL)
             return self._send_more(bytes(data), flags)
+        assert target is not None
         if address is not None and not address[1]:
             raise os_error(errno.EINVAL)
-        target = address if address is not None else self.remote
-        if target is None:
-            raise os_error(errno.EDESTADDRREQ)
         target = self.reachable(target[0]), target[1]
         source = self.source_for(target[0])
         if self.host.is_broadcast(target[0]) and not self.settings.broadcast:
             raise os_error(errno.EACCES)
-        if len(data) > (_LARGEST4 if is_ipv4(target[0]) else _LARGEST6):
+        if len(data) > (_LARGEST4 if four else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
         self.raise_pending()
         if self.shut & SEND_SHUTDOWN:
@@ -229,7 +237,7 @@ class Udp(InetEndpoint):
         assert self._corked is not None and self._corked_to is not None
         whole, target = b"".join(self._corked), self._corked_to
         self._corked = self._corked_to = None
-        if len(whole) > _LARGEST4:
+        if len(whole) > (_LARGEST4 if is_ipv4(target[0]) else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
         self._transmit(self.source_for(target[0]), target, whole)
 
