@@ -166,21 +166,11 @@ class Host(api.Network):
 
     def _deliver_segment(self, segment: Segment) -> None:
         key = segment.destination, segment.source
-        target = self.tcp_ports.connections.get(key) or self.tcp_listener(*key)
+        target = self.tcp_ports.connections.get(key) or self.tcp_ports.listener(*key)
         if target is not None:
             target.receive(segment)
         elif not segment.flags & RST:
             self.wire.transmit(self, reset_for(segment))
-
-    def tcp_listener(self, local: InetAddress, remote: InetAddress) -> Bound | None:
-        """Who accepts connections to an address."""
-
-        def eligible(bound: Bound) -> int:
-            if not isinstance(bound, ControlBlock) or not bound.listening:
-                return 0
-            return 2 if bound.family == constants.AF_INET else 1
-
-        return self.tcp_ports.best(local, remote, eligible)
 
     def udp_receiver(self, local: InetAddress, remote: InetAddress) -> Bound | None:
         """Who receives datagrams from `remote` to `local`."""
@@ -188,7 +178,7 @@ class Host(api.Network):
         def eligible(bound: Bound) -> int:
             return bound.eligible(local, remote) if isinstance(bound, Udp) else 0
 
-        return self.udp_ports.best(local, remote, eligible)
+        return self.udp_ports.receiver(local, remote, eligible)
 
     def _deliver_datagram(self, datagram: Datagram) -> None:
         local, remote = datagram.destination, datagram.source

@@ -75,10 +75,12 @@ def conflicts(new: Bound, holder: Bound) -> bool:
 class PortTable:
     """The ports of one host and protocol."""
 
-    __slots__ = ("_by_port", "_next", "connections", "generation")
+    __slots__ = ("_by_port", "_next", "connections", "generation", "listeners")
 
     def __init__(self, stream: Stream) -> None:
         self._by_port: dict[int, dict[Bound, None]] = {}
+        # Who accepts connections, by port: apart from the connections that share the port.
+        self.listeners: dict[int, dict[Bound, None]] = {}
         # Endpoints with a peer, by (local, remote).
         self.connections: dict[tuple[InetAddress, InetAddress], Bound] = {}
         # Where to look for the next free port; the kernel's is random, ours starts at random.
@@ -137,27 +139,61 @@ class PortTable:
         """Whether nobody has the port."""
         return port not in self._by_port
 
-    def best(
+    def start_listening(self, bound: Bound, port: int) -> None:
+        """It accepts connections from now on."""
+        self.listeners.setdefault(port, {})[bound] = None
+
+    def stop_listening(self, bound: Bound, port: int) -> None:
+        """It does so no more; harmless if it never did."""
+        members = self.listeners.get(port)
+        if members is not None:
+            members.pop(bound, None)
+            if not members:
+                del self.listeners[port]
+
+    def listener(self, local: InetAddress, remote: InetAddress) -> Bound | None:
+        """Who accepts a connection from `remote` to `local`."""
+        members = self.listeners.get(local[1])
+        if not members:
+            return None
+        return best(members, local, remote, _any_listener)
+
+    def receiver(
         self, local: InetAddress, remote: InetAddress, eligible: Callable[[Bound], int]
     ) -> Bound | None:
-        """The member that a packet from `remote` to `local` is for: the highest score above 0, the latest among equals.
+        """Who receives what `remote` sends to `local`, among the members that are eligible."""
+        return best(self._by_port.get(local[1], {}), local, remote, eligible)
 
-        Among equals that share the port with SO_REUSEPORT, the two addresses decide; the kernel
-        spreads connections by a hash too.
-        """
-        best: list[Bound] = []
-        best_score = 0
-        for bound in self.members(local[1]):
-            if not covers(bound, local[0]):
-                continue
-            score = eligible(bound)
-            if score > 0:
-                score += 100 * (not is_any(bound.bound_ip))
-            if score > best_score:
-                best, best_score = [bound], score
-            elif score == best_score and best:
-                best.append(bound)
-        if len(best) > 1 and all(bound.shares_port for bound in best):
-            flow = f"{remote} {local}".encode()
-            return best[zlib.crc32(flow) % len(best)]
-        return best[0] if best else None
+
+def _any_listener(bound: Bound) -> int:
+    # An IPv4 listener comes before an IPv6 one that takes IPv4 too (inet_lookup's score).
+    return 2 if is_ipv4(bound.bound_ip) else 1
+
+
+def best(
+    members: dict[Bound, None],
+    local: InetAddress,
+    remote: InetAddress,
+    eligible: Callable[[Bound], int],
+) -> Bound | None:
+    """Of those who are bound so, the highest score above 0, and the latest among equals.
+
+    Among equals that share the port with SO_REUSEPORT the two addresses decide; the kernel spreads
+    connections by a hash too.
+    """
+    found: list[Bound] = []
+    best_score = 0
+    for bound in reversed(members):
+        if not covers(bound, local[0]):
+            continue
+        score = eligible(bound)
+        if score > 0:
+            score += 100 * (not is_any(bound.bound_ip))
+        if score > best_score:
+            found, best_score = [bound], score
+        elif score == best_score and found:
+            found.append(bound)
+    if len(found) > 1 and all(bound.shares_port for bound in found):
+        flow = f"{remote} {local}".encode()
+        return found[zlib.crc32(flow) % len(found)]
+    return found[0] if found else None

@@ -191,7 +191,7 @@ class socket:
                 raise os_error(errno.EINVAL)
             return result
 
-        result = self._try(
+        result = self._try("accept", endpoint.accept) or self._try(
             "accept", self._wait, attempt, READABLE, "accept", endpoint.settings.rcvtimeo_ns
         )
         child, address = result

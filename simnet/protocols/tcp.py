@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 
 from simnet import constants
-from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
+from simnet.addresses import InetAddress, is_loopback, is_multicast
 from simnet.errors import os_error
 from simnet.ports import Bound
 from simnet.protocols.base import (
@@ -58,6 +58,7 @@ class Tcp(ShortCut):
         self.error = 0
         self.incoming = {}
         self.accept_queue = {}
+        self.table.start_listening(self, self.port)
 
     def accept(self) -> tuple[Endpoint, InetAddress] | None:
         if self.state is not State.LISTEN:
@@ -76,6 +77,7 @@ class Tcp(ShortCut):
 
     def _stop_listening(self) -> None:
         """Reset who was not accepted yet (inet_csk_listen_stop)."""
+        self.table.stop_listening(self, self.shown_port)
         waiting, self.accept_queue = self.accept_queue or {}, None
         incoming, self.incoming = self.incoming or {}, None
         for child in [*waiting, *incoming.values()]:
@@ -120,8 +122,6 @@ class Tcp(ShortCut):
         if is_multicast(ip) or self.host.is_broadcast(ip):
             raise os_error(errno.ENETUNREACH)
         source = self.source_for(ip)
-        if is_ipv4(source) != is_ipv4(ip):
-            raise os_error(errno.ENETUNREACH if is_ipv4(ip) else errno.EAFNOSUPPORT)
         before = self.bound_ip, self.shown_ip
         self.bound_ip = self.shown_ip = source
         remote = ip, port

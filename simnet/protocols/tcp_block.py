@@ -22,7 +22,7 @@ from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
 from simnet.errors import os_error
 from simnet.ports import PortTable
 from simnet.protocols.inet import InetEndpoint
-from simnet.protocols.tcp_states import Event, State, follow
+from simnet.protocols.tcp_states import TRANSITIONS, Event, State
 from simnet.queues import ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
 
@@ -167,7 +167,7 @@ class ControlBlock(InetEndpoint):
 
     def follow(self, event: Event) -> None:
         """Move to the next state."""
-        self.state = follow(self.state, event)
+        self.state = TRANSITIONS[self.state, event]
         self.leave_quick_path()
         if self.state is State.CLOSE:
             self._unhash()
@@ -274,13 +274,6 @@ class ControlBlock(InetEndpoint):
         self.iss = self.snd_una = self.snd_nxt = self.nagle_small_edge = self.host.next_iss()
         self.urgent_send_edge = self.iss
 
-    def widen(self, sequence: int, near: int) -> int:
-        """A 32-bit sequence number as the unbounded one next to `near`."""
-        distance = (sequence - near) & SEQUENCE_MASK
-        if distance >= SEQUENCE_SPACE // 2:
-            distance -= SEQUENCE_SPACE
-        return near + distance
-
     # Connection set-up that the segments and the short cut share
 
     def established(self) -> None:
@@ -322,6 +315,14 @@ class ControlBlock(InetEndpoint):
         """ENOTCONN unless there is a peer now (inet_getname)."""
         if self.remote is None or self.state in (State.CLOSE, State.SYN_SENT):
             raise os_error(errno.ENOTCONN)
+
+
+def widen(sequence: int, near: int) -> int:
+    """A 32-bit sequence number as the unbounded one next to `near`."""
+    distance = (sequence - near) & SEQUENCE_MASK
+    if distance >= SEQUENCE_SPACE // 2:
+        distance -= SEQUENCE_SPACE
+    return near + distance
 
 
 def default_mss(ip: str, mtu: int) -> int:

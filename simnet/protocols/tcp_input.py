@@ -19,6 +19,7 @@ from simnet.protocols.tcp_block import (
     ControlBlock,
     SocketState,
     Urgent,
+    widen,
 )
 from simnet.protocols.tcp_output import Output, reset_for
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
@@ -95,7 +96,7 @@ class Input(Output):
 
     def learn_peer_options(self, syn: Segment) -> None:
         """What the peer's SYN says: its sequence number, segment size and window."""
-        self.rcv_nxt = self.widen(syn.seq, self.rcv_nxt) + 1
+        self.rcv_nxt = widen(syn.seq, self.rcv_nxt) + 1
         self.rcv_acked = self.rcv_nxt
         self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
         self.snd_wscale = syn.wscale or 0
@@ -105,7 +106,7 @@ class Input(Output):
     # SYN_SENT (RFC 9293, section 3.10.7.3)
 
     def _receive_syn_sent(self, segment: Segment) -> None:
-        acked = self.widen(segment.ack, self.snd_nxt)
+        acked = widen(segment.ack, self.snd_nxt)
         if segment.flags & ACK and not self.iss < acked <= self.snd_nxt:
             if not segment.flags & RST:
                 self.transmit(reset_for(segment))
@@ -133,7 +134,7 @@ class Input(Output):
     # All later states (section 3.10.7.4)
 
     def _receive_synchronized(self, segment: Segment) -> None:
-        seq = self.widen(segment.seq, self.rcv_nxt)
+        seq = widen(segment.seq, self.rcv_nxt)
         if not self._is_acceptable(segment, seq):
             if not segment.flags & RST:
                 self.send_ack()
@@ -173,12 +174,12 @@ class Input(Output):
             self.state is State.SYN_RECV
             and segment.flags & (SYN | ACK) == SYN | ACK
             and seq + 1 == self.rcv_nxt
-            and self.widen(segment.ack, self.snd_nxt) == self.snd_nxt
+            and widen(segment.ack, self.snd_nxt) == self.snd_nxt
         )
 
     def _process_ack(self, segment: Segment) -> bool:
         """What the acknowledgement brings about; whether the rest of the segment counts."""
-        acked = self.widen(segment.ack, self.snd_una)
+        acked = widen(segment.ack, self.snd_una)
         if self.state is State.SYN_RECV:
             if not self.snd_una < acked <= self.snd_nxt:
                 self.transmit(reset_for(segment))
@@ -380,8 +381,8 @@ class StandIn:
     """What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read (tcp_minisocks.c)."""
 
     __slots__ = (
+        "_host",
         "_timer",
-        "block",
         "bound_ip",
         "ephemeral",
         "key",
@@ -397,7 +398,7 @@ class StandIn:
     )
 
     def __init__(self, block: ControlBlock, state: State) -> None:
-        self.block = block
+        self._host = block.host
         self.state = state
         self.key = block.connection
         self.bound_ip = block.bound_ip
@@ -420,8 +421,7 @@ class StandIn:
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        clock = self.block.host.clock
-        self._timer = clock.call_after(TIME_WAIT_NS, self.leave, background=True)
+        self._timer = self._host.clock.call_after(TIME_WAIT_NS, self.leave, background=True)
 
     def leave(self) -> None:
         """Give everything back."""
@@ -435,7 +435,7 @@ class StandIn:
         """tcp_timewait_state_process."""
         if not isinstance(packet, Segment):
             return
-        seq = self.block.widen(packet.seq, self.rcv_nxt)
+        seq = widen(packet.seq, self.rcv_nxt)
         if packet.flags & RST:
             if seq == self.rcv_nxt or self.state is State.FIN_WAIT2:
                 self.leave()
@@ -466,12 +466,12 @@ class StandIn:
 
     def _reset(self, segment: Segment) -> None:
         self.leave()
-        self.block.host.wire.transmit(self.block.host, reset_for(segment))
+        self._host.wire.transmit(self._host, reset_for(segment))
 
     def _start_anew(self, syn: Segment) -> None:
         """A new connection may take the place (RFC 6191)."""
         self.leave()
-        self.block.host.deliver(syn)
+        self._host.deliver(syn)
 
     def _answer(self) -> None:
         local, remote = self.key
@@ -483,4 +483,4 @@ class StandIn:
             ACK,
             self.window,
         )
-        self.block.host.wire.transmit(self.block.host, answer)
+        self._host.wire.transmit(self._host, answer)

@@ -41,7 +41,7 @@ class ShortCut(Input):
         host = wire.host_at(remote[0], self.host)
         if host is None or (remote, local) in host.tcp_ports.connections:
             return False
-        listener = host.tcp_listener(remote, local)
+        listener = host.tcp_ports.listener(remote, local)
         if not isinstance(listener, ShortCut) or listener.accept_queue_is_full():
             return False
         self.state = _OPENED
@@ -50,8 +50,9 @@ class ShortCut(Input):
         child.state = _OPENED
         assert isinstance(child, ShortCut)
         child._count_own_syn()
-        self._learn_directly(child)
-        child._learn_directly(self)
+        mss = min(self.path_mss, child.path_mss)
+        self._learn_directly(child, mss)
+        child._learn_directly(self, mss)
         # The client's last ACK announces its window scaled; the server's SYN|ACK could not.
         self.advertise()
         child.snd_edge = child.snd_nxt + self.rcv_edge - self.rcv_nxt
@@ -67,12 +68,12 @@ class ShortCut(Input):
         self.rcv_wscale = WINDOW_SCALE
         self.snd_una = self.snd_nxt = self.iss + 1
 
-    def _learn_directly(self, other: ShortCut) -> None:
+    def _learn_directly(self, other: ShortCut, mss: int) -> None:
         self.rcv_nxt = self.rcv_acked = other.iss + 1
         self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
         self.snd_wscale = WINDOW_SCALE
         self.snd_edge = self.snd_nxt + min(other.free_to_receive(), UNSCALED)
-        self.mss = min(other.path_mss, self.path_mss)
+        self.mss = mss
 
     # Data
 

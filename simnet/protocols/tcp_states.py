@@ -11,7 +11,7 @@ the peer waits in FIN_WAIT2, while the endpoint itself is CLOSE.
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
+from enum import IntEnum
 
 
 class State(IntEnum):
@@ -30,18 +30,18 @@ class State(IntEnum):
     CLOSING = 11
 
 
-class Event(Enum):
+class Event(IntEnum):
     """What can change a state."""
 
-    PASSIVE_OPEN = "listen"
-    ACTIVE_OPEN = "connect"
-    SYN_RECEIVED = "SYN received"
-    SYN_ACKED = "our SYN acknowledged"
-    FIN_SENT = "our side closes"
-    FIN_RECEIVED = "FIN received"
-    FIN_ACKED = "our FIN acknowledged"
-    RESET = "RST received or sent, time-out, or abandoned"
-    EXPIRED = "2 MSL passed"
+    PASSIVE_OPEN = 1  # listen()
+    ACTIVE_OPEN = 2  # connect()
+    SYN_RECEIVED = 3
+    SYN_ACKED = 4  # our SYN is acknowledged
+    FIN_SENT = 5  # this side closes
+    FIN_RECEIVED = 6
+    FIN_ACKED = 7  # our FIN is acknowledged
+    RESET = 8  # RST received or sent, a time-out, or abandoned
+    EXPIRED = 9  # twice the longest life of a segment has passed
 
 
 S = State  # short names for the table below
