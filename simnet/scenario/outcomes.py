@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import re
 import socket as _socket
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -64,6 +65,9 @@ class Blocked:
         return "blocks" if self.waited is None else f"still blocks after {self.waited:g} seconds"
 
 
+# A port in the text of an error that names an address.
+_A_PORT = re.compile(r"', [1-9][0-9]*\)")
+
 Outcome = Returned | Raised | Blocked
 
 
@@ -107,7 +111,7 @@ def canonical(outcome: Outcome, directories: Mapping[str, str]) -> str:
         case Returned(value):
             return f"returns {_canonical(value, directories)}"
         case Raised(error):
-            text = str(error)
+            text = _A_PORT.sub("', a port)", str(error))
             for path, name in directories.items():
                 text = text.replace(path, name)
             return f"raises {outcome.names()[0]} {type(error).__name__}: {text}"
