@@ -41,7 +41,8 @@ class InetEndpoint(Endpoint):
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         super().__init__(host, family, type, proto)
-        # What it receives on (inet_rcv_saddr), and what getsockname shows (inet_saddr, inet_sport).
+        # What it receives on (inet_rcv_saddr), what it sends from (inet_saddr), and the port that
+        # getsockname shows (inet_sport).
         self.bound_ip: IP = "0.0.0.0" if family == constants.AF_INET else "::"
         self.shown_ip: IP = self.bound_ip
         self.shown_port = 0
@@ -103,14 +104,16 @@ class InetEndpoint(Endpoint):
         self.check_local(ip)
         if not self.may_rebind():
             raise os_error(errno.EINVAL)
-        before = self.bound_ip, self.shown_ip
+        before = self.bound_ip, self.shown_ip, self.v6only
         self.bound_ip = ip
         self.shown_ip = (
             wildcard(self.family) if is_multicast(ip) or self.host.is_broadcast(ip) else ip
         )
+        if not is_ipv4(ip) and not is_any(ip):
+            self.v6only = True
         no_port = port == 0 and self.settings.kept.get(_BIND_ADDRESS_NO_PORT)
         if not no_port and not self.take_port(port):
-            self.bound_ip, self.shown_ip = before
+            self.bound_ip, self.shown_ip, self.v6only = before
             raise os_error(errno.EADDRINUSE)
         self.address_locked = not is_any(ip)
         self.port_locked = port != 0
@@ -153,13 +156,14 @@ class InetEndpoint(Endpoint):
     # Names
 
     def getsockname(self) -> InetAddress:
-        return self.shown_ip, self.shown_port
+        """One bound to a group or a broadcast address shows that, and sends from another."""
+        return self.shown_ip if is_any(self.bound_ip) else self.bound_ip, self.shown_port
 
     def reachable(self, ip: IP) -> IP:
         """The destination that an address means: the wildcard is this socket, or the loopback.
 
-        ENETUNREACH or EAFNOSUPPORT, as the kernel says, where its own address is of the other
-        version. (One of IPv6 that bind() took stands for 127.0.0.6 there, which reaches nothing.)
+        ENETUNREACH for an IPv4 destination of a V6ONLY socket, EAFNOSUPPORT for the reverse, as
+        the kernel says.
         """
         own = self.shown_ip
         if is_any(ip):
@@ -170,7 +174,7 @@ class InetEndpoint(Endpoint):
             else:
                 return own
         if is_ipv4(ip):
-            if self.v6only or (self.address_locked and not is_ipv4(own)):
+            if self.v6only:
                 raise os_error(errno.ENETUNREACH)
         elif is_ipv4(own):
             raise os_error(errno.EAFNOSUPPORT)
