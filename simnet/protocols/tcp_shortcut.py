@@ -13,6 +13,7 @@ from simnet.protocols.tcp_block import (
     DELAYED_ACK_NS,
     UNSCALED,
     WINDOW_SCALE,
+    WINDOW_UNIT,
 )
 from simnet.protocols.tcp_input import Input
 from simnet.protocols.tcp_states import Event, State, follow
@@ -97,6 +98,11 @@ class ShortCut(Input):
         if edge > self.rcv_edge:
             peer.snd_edge += edge - self.rcv_edge
             self.rcv_edge = edge
+        elif self.rcv_acked != received:
+            # What was promised is rounded up (see advertise).
+            rest = received - self.rcv_edge & WINDOW_UNIT - 1
+            peer.snd_edge += rest
+            self.rcv_edge += rest
         if self.rcv_acked != received:
             peer.snd_una += received - self.rcv_acked
             self.rcv_acked = received
@@ -215,8 +221,8 @@ class ShortCut(Input):
 
     def _fin_to_reader(self, peer: ControlBlock) -> None:
         """The first FIN: the peer may go on sending, and acknowledges a little later."""
-        if self.rcv_acked != self.rcv_nxt:
-            self.send_ack()
+        # The FIN acknowledges what was received and tells how much room there is.
+        self.send_ack()
         self.state = follow(self.state, Event.FIN_SENT)
         self.snd_nxt += 1
         peer.quick_path = self.quick_path = False
