@@ -108,12 +108,13 @@ def test_a_step_that_goes_otherwise_is_reported(
 
 
 def test_the_steps_after_a_failure_do_not_run(play: Play) -> None:
-    """They would fail for the wrong reason. The events end with the failed step."""
+    """They would fail for the wrong reason. What the backend itself has to tell may follow."""
     report = play("- a: sleep(0)\n- a: socketpair()\n  returns: 3\n- b: sleep(0)\n")
-    assert report.events == (
+    assert report.events[:2] == (
         "line 5: a: sleep(0) -> returns None",
         "line 6: a: socketpair() -> returns (a socket, a socket)",
     )
+    assert not any(event.startswith("line 8") for event in report.events)
 
 
 def test_ports_and_directories_do_not_count_as_outcomes(play: Play) -> None:

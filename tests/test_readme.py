@@ -1,0 +1,54 @@
+"""The README is true: its examples run as shown, its tables are made from the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from simnet.options import kept_options
+from tests.conformance.differences import DIFFERENCES
+
+README = Path(__file__).parent.parent / "README.md"
+TEXT = README.read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("code", blocks("python"), ids=lambda code: code.split("\n")[0])
+def test_each_example_runs_as_shown(code: str, tmp_path: Path) -> None:
+    """A block with test functions passes under pytest, any other as a script, without a warning."""
+    file = tmp_path / "test_example.py"
+    file.write_text(code)
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    command = [sys.executable, "-W", "error", *(arguments if "def test_" in code else [str(file)])]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_scenario_gives_what_it_says(tmp_path: Path) -> None:
+    """The YAML example replays on both backends."""
+    (scenario,) = blocks("yaml")
+    file = tmp_path / "example.yaml"
+    file.write_text(scenario)
+    command = [sys.executable, "-m", "simnet", "run", str(file), "--backend", "both"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_known_differences_are_counted() -> None:
+    """The number in the README is the number in the data."""
+    assert f"`tests/conformance/differences.py`: **{len(DIFFERENCES)}**" in TEXT
+
+
+def test_options_without_effect_are_listed() -> None:
+    """Nothing is accepted and silently ignored: each option that is only kept stands here."""
+    listed = re.search(r"<!-- kept options -->\n\n(.*?)\n\n", TEXT, re.DOTALL)
+    assert listed is not None
+    assert re.findall(r"`(\w+)`", listed[1]) == sorted(kept_options())
