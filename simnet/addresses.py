@@ -75,8 +75,8 @@ def numeric(text: str, family: int) -> IP | None:
 
 
 def with_scope(ip: IP, scope_id: int) -> IP:
-    """A link-local address with its scope; other addresses have none."""
-    if scope_id and (ip.startswith(("fe80:", "ff02:"))):
+    """An address of a link or an interface with its scope; other addresses have none."""
+    if scope_id and ip.startswith(("fe80:", "ff01:", "ff02:")):
         return f"{ip}%{scope_id}"
     return ip
 

@@ -16,6 +16,7 @@ from simnet import constants
 from simnet.arguments import byte_string, c_int
 from simnet.errors import os_error
 from simnet.protocols.base import Ancillary, Endpoint
+from simnet.protocols.ip_ancillary import check_socket_item
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -57,9 +58,11 @@ def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
                     raise os_error(errno.EINVAL)
                 result.append((level, kind, _UCRED.unpack(data)))
                 continue
-        if endpoint.family != constants.AF_UNIX and level != constants.SOL_SOCKET:
-            # Control messages of IP and UDP (IP_TTL, IP_PKTINFO, ...) are not modelled.
-            raise os_error(errno.EINVAL)
+        if endpoint.is_stream and endpoint.family != constants.AF_UNIX:
+            # TCP looks at none, and UDP at all in its own time.
+            if level == constants.SOL_SOCKET:
+                check_socket_item(kind, data)
+            continue
         result.append((level, kind, data))
     return result
 
@@ -70,7 +73,7 @@ def incoming(host: Host, items: Iterable[Ancillary], space: int) -> tuple[list[I
     flags = 0
     for level, kind, value in items:
         room = space - _HEADER
-        if kind == SCM_RIGHTS:
+        if (level, kind) == (constants.SOL_SOCKET, SCM_RIGHTS):
             fitting, rest = value[: max(0, room // 4)], value[max(0, room // 4) :]
             for endpoint in rest:
                 endpoint.release()
@@ -84,8 +87,9 @@ def incoming(host: Host, items: Iterable[Ancillary], space: int) -> tuple[list[I
                 continue
             data = struct.pack(f"{len(numbers)}i", *numbers)
         else:
-            data = _UCRED.pack(*value) if kind == SCM_CREDENTIALS else bytes(value)
-            if room <= 0:
+            credentials = (level, kind) == (constants.SOL_SOCKET, SCM_CREDENTIALS)
+            data = _UCRED.pack(*value) if credentials else bytes(value)
+            if room < 0:
                 flags |= constants.MSG_CTRUNC
                 continue
             if room < len(data):

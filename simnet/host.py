@@ -1,4 +1,4 @@
-"""One simulated machine: addresses, ports, names, and the network calls of the code that runs on it."""
+"""One simulated machine: addresses, ports, names, and the network calls of the code on it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from simnet import api, constants, pollers, stdlib
 from simnet.addresses import (
     BROADCAST4,
     IP,
+    LOOPBACK4,
     InetAddress,
+    is_any,
     is_ipv4,
     is_loopback,
     is_multicast,
@@ -23,16 +25,17 @@ from simnet.addresses import (
 from simnet.current import current_host
 from simnet.errors import os_error
 from simnet.files import Files
+from simnet.groups import Groups
 from simnet.limits import Limits
 from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
 from simnet.protocols.tcp import Tcp
-from simnet.protocols.tcp_block import ControlBlock, default_mss
+from simnet.protocols.tcp_block import default_mss
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
 from simnet.resolver import Resolver
-from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
+from simnet.wire import ETH0, LO, RST, Datagram, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,8 +44,9 @@ if TYPE_CHECKING:
     from simnet.world import World
 
 _INET = (constants.AF_INET, constants.AF_INET6)
-# Largest packets of the loopback device, in bytes.
-_LOOPBACK_MTU = 65536
+# Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
+_FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
+_LOOPBACK_MTU = 65536  # bytes
 # 1 January 2000: where a world's wall clock starts.
 EPOCH = 946684800
 
@@ -62,13 +66,14 @@ class Host(api.Network):
         self.wire = world.wire
         self.files: Files = Files()
         self.unix_names = unix.UnixNames(self.files)
-        self.resolver = Resolver(name, world.addresses_of, world.name_of)
+        self.groups = Groups()
+        interfaces = [(LO, "lo"), (ETH0, "eth0")] if addresses else [(LO, "lo")]
+        self.resolver = Resolver(name, world.addresses_of, world.name_of, lambda: interfaces)
         self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
         self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
         self.default_timeout_ns: int | None = None
         self._next_iss = world.decisions.stream(f"{name}/sequence numbers").bits(32)
         self._credentials = (1000 + len(world.hosts), 0, 0)
-        self._groups: dict[IP, dict[Udp, None]] = {}
         self._tokens: list[Token[Host]] = []
         self._tasks_started = 0
 
@@ -95,6 +100,10 @@ class Host(api.Network):
         """Whether an address is this host's."""
         return is_loopback(ip) or ip in self.addresses
 
+    def is_unicast(self, ip: IP) -> bool:
+        """Whether an address means one host alone."""
+        return not is_multicast(ip) and not self.is_broadcast(ip)
+
     def is_broadcast(self, ip: IP) -> bool:
         """Whether an address means every host of a subnet."""
         return ip in (BROADCAST4, "127.255.255.255")
@@ -106,37 +115,86 @@ class Host(api.Network):
             return "127.0.0.1" if four else "::1"
         if ip in self.addresses:
             return ip
-        if self.is_broadcast(ip) and ip.startswith("127."):
-            return "127.0.0.1"
-        for own in self.addresses:
-            if is_ipv4(own) == four:
-                return own
-        raise os_error(errno.ENETUNREACH)
+        own = self._own_address(four)
+        if own is None:
+            raise os_error(errno.ENETUNREACH)
+        return own
+
+    def _own_address(self, four: bool) -> IP | None:
+        """The first address of a version that other hosts know."""
+        return next((own for own in self.addresses if is_ipv4(own) == four), None)
+
+    def path_mtu(self, ip: IP) -> int:
+        """The largest packet that the way to a destination takes, in bytes."""
+        return _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
 
     def path_mss(self, ip: IP) -> int:
         """The largest TCP segment that the way to a destination takes."""
-        return default_mss(ip, _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu)
+        return default_mss(ip, self.path_mtu(ip))
+
+    # Interfaces and groups
+
+    def interface_of(self, ip: IP) -> int:
+        """The index of the interface that has an address; 0 if the host has not got it."""
+        if is_loopback(ip):
+            return LO
+        return ETH0 if ip in self.addresses else 0
+
+    def has_interface(self, index: int) -> bool:
+        """Whether it has an interface of that index."""
+        return any(index == known for known, _ in self.if_nameindex())
+
+    def route_interface(self, ip: IP) -> int:
+        """The index of the interface on the way to an address; 0 if there is none."""
+        if is_any(ip) or is_loopback(ip):
+            return LO
+        return ETH0 if self._own_address(is_ipv4(ip)) is not None else 0
+
+    def address_on(self, index: int) -> IP:
+        """The first IPv4 address of an interface; the loopback's if it has none."""
+        return (index == ETH0 and self._own_address(four=True)) or LOOPBACK4
+
+    def join_group(self, endpoint: Udp, group: IP, index: int) -> None:
+        """A socket hears a group, on one interface."""
+        self.groups.join(endpoint, group, index)
+
+    def leave_group(self, endpoint: Udp, group: IP, index: int) -> None:
+        """It does no more."""
+        self.groups.leave(endpoint, group, index)
+
+    def leave_groups(self, endpoint: Udp) -> None:
+        """A socket is closed: its memberships end."""
+        self.groups.leave_all(endpoint)
 
     def present(self, address: InetAddress, family: int) -> Any:
         """An internal inet address as a socket of that family shows it."""
         return present(address, family)
 
     def create_endpoint(self, family: int, type: int, proto: int) -> Endpoint:
-        """socket(2): EAFNOSUPPORT, EINVAL, ESOCKTNOSUPPORT, EPROTONOSUPPORT."""
-        if type < 0 or type > 10:
+        """socket(2): EAFNOSUPPORT, EINVAL, ESOCKTNOSUPPORT, EPROTONOSUPPORT, in the kernel's order.
+
+        The endpoint's protocol is the real one (SO_PROTOCOL), also where 0 was asked for.
+        """
+        if type & ~_TYPE_MASK:
+            raise os_error(errno.EINVAL)
+        if not 0 <= family < _FAMILIES:
+            raise os_error(errno.EAFNOSUPPORT)
+        if type > _LAST_TYPE:
             raise os_error(errno.EINVAL)
         if family == constants.AF_UNIX:
             if proto not in (0, constants.AF_UNIX):
                 raise os_error(errno.EPROTONOSUPPORT)
             if type not in unix.TYPES:
                 raise os_error(errno.ESOCKTNOSUPPORT)
-            return unix.create(self, type, proto)
+            return unix.create(self, type, 0)
         if family not in _INET:
             raise os_error(errno.EAFNOSUPPORT)
+        if not 0 <= proto < _PROTOCOLS:
+            raise os_error(errno.EINVAL)
         if type == constants.SOCK_STREAM and proto in (0, constants.IPPROTO_TCP):
-            return Tcp(self, family, type, proto)
+            return Tcp(self, family, type, constants.IPPROTO_TCP)
         if type == constants.SOCK_DGRAM and proto in (0, constants.IPPROTO_UDP):
-            return Udp(self, family, type, proto)
+            return Udp(self, family, type, constants.IPPROTO_UDP)
         if type in (constants.SOCK_STREAM, constants.SOCK_DGRAM):
             raise os_error(errno.EPROTONOSUPPORT)
         raise os_error(errno.ESOCKTNOSUPPORT)
@@ -184,7 +242,7 @@ class Host(api.Network):
         local, remote = datagram.destination, datagram.source
         if is_multicast(local[0]) or self.is_broadcast(local[0]):
             for member in tuple(self.udp_ports.members(local[1])):
-                if isinstance(member, Udp) and self._hears(member, local, remote):
+                if isinstance(member, Udp) and self._hears(member, datagram):
                     member.receive(datagram)
             return
         target = self.udp_receiver(local, remote)
@@ -194,11 +252,13 @@ class Host(api.Network):
             answer = Unreachable(local, remote, errno.ECONNREFUSED, datagram)
             self.wire.transmit(self, answer)
 
-    def _hears(self, member: Udp, local: InetAddress, remote: InetAddress) -> bool:
+    def _hears(self, member: Udp, datagram: Datagram) -> bool:
         """Whether a socket gets what is sent to a group or to everybody."""
+        local, remote = datagram.destination, datagram.source
         if not member.eligible(local, remote) or not covers(member, local[0]):
             return False
-        return self.is_broadcast(local[0]) or bool(self._groups.get(local[0]))
+        group = local[0].partition("%")[0]
+        return self.is_broadcast(group) or self.groups.hears(member, group, datagram.interface)
 
     def _deliver_unreachable(self, packet: Unreachable) -> None:
         about = packet.about
@@ -208,13 +268,6 @@ class Host(api.Network):
             target = self.udp_receiver(about.source, about.destination)
         if target is not None:
             target.receive(packet)
-
-    def leave_groups(self, endpoint: Udp) -> None:
-        """A socket is closed: its memberships end."""
-        for group in [group for group, members in self._groups.items() if endpoint in members]:
-            del self._groups[group][endpoint]
-            if not self._groups[group]:
-                del self._groups[group]
 
     # The contract: sockets
 

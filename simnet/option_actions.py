@@ -175,7 +175,7 @@ def index_of(endpoint: Endpoint, name: str) -> int:
 
 def has_interface(endpoint: Endpoint, index: int) -> bool:
     """Whether the host has an interface of that index."""
-    return any(index == known for known, _ in endpoint.host.if_nameindex())
+    return endpoint.host.has_interface(index)
 
 
 _DEVICE = (socket.SOL_SOCKET, socket.SO_BINDTODEVICE)

@@ -1,8 +1,9 @@
 """The standard library's own `socket.py` and `selectors.py`, executed over the simulated modules.
 
-A second copy of each runs here with `_socket`, `select` and a few functions of `os` replaced, so that
-`socket.socket`, `makefile`, `create_server`, `socketpair` and the rest are exactly what this version
-of Python has. The enumerations are the real module's, so that `sock.family is socket.AF_INET`.
+A second copy of each runs here with `_socket`, `select` and a few functions of `os` replaced, so
+that `socket.socket`, `makefile`, `create_server`, `socketpair` and the rest are exactly what this
+version of Python has. The enumerations are the real module's, so that `sock.family is
+socket.AF_INET`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from simnet import api, pollers, sockets
+from simnet.arguments import timeout_ns
 from simnet.clock import Clock
 from simnet.current import current_host, the_host
 from simnet.descriptors import DescriptorTable
@@ -67,6 +69,7 @@ def _socketpair(
     flags = type & (_stdlib_socket.SOCK_NONBLOCK | _stdlib_socket.SOCK_CLOEXEC)
     pair = []
     for endpoint in host.create_pair(int(family), type & ~flags, int(proto)):
+        endpoint.nonblocking = bool(flags & _stdlib_socket.SOCK_NONBLOCK)
         descriptor = host.descriptors.install(endpoint)
         pair.append(sockets.socket(int(family), int(type), int(proto), descriptor.number))
     return pair[0], pair[1]
@@ -89,7 +92,7 @@ def _getdefaulttimeout() -> float | None:
 
 
 def _setdefaulttimeout(timeout: float | None, /) -> None:
-    the_host().default_timeout_ns = sockets.timeout_ns(timeout)
+    the_host().default_timeout_ns = timeout_ns(timeout)
 
 
 def _resolver_function(name: str) -> Any:
@@ -176,7 +179,8 @@ _PROBED: Any = SimpleNamespace(
 def _execute(name: str, replaced: dict[str, Any]) -> ModuleType:
     """A second copy of a standard library module, whose imports of some modules are replaced."""
     spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     code = spec.loader.get_code(name)  # type: ignore[attr-defined]
 
     def import_(imported: str, *args: Any, **kwargs: Any) -> Any:
@@ -221,8 +225,8 @@ def _make_socket_module() -> ModuleType:
     api.Socket.register(copy.socket)
     for name in ("accept", "dup", "sendfile", "get_inheritable", "set_inheritable"):
         setattr(copy.socket, name, _on_its_host(getattr(copy.socket, name)))
-    copy.socket.__module__ = "socket"  # type: ignore[attr-defined]
-    copy.SocketIO.__module__ = "socket"  # type: ignore[attr-defined]
+    copy.socket.__module__ = "socket"
+    copy.SocketIO.__module__ = "socket"
     return copy
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
-from simnet.addresses import IP, InetAddress
+from simnet.addresses import BROADCAST4, IP, InetAddress, is_multicast
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -26,6 +26,10 @@ ACK = 0x10
 URG = 0x20
 
 _FLAG_NAMES = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"))
+
+
+# The interfaces of every host, by index: its loopback, and the way to other hosts.
+LO, ETH0 = 1, 2
 
 
 class Segment(NamedTuple):
@@ -56,11 +60,18 @@ class Segment(NamedTuple):
 
 
 class Datagram(NamedTuple):
-    """A UDP datagram (RFC 768)."""
+    """A UDP datagram (RFC 768), with what matters of its IP header."""
 
     source: InetAddress
     destination: InetAddress
     payload: bytes
+    # The type of service or traffic class, and the time to live or hop limit.
+    tos: int = 0
+    hops: int = 64
+    # To groups and to everybody: the sender's interface that it goes out through, by index, and
+    # whether the sender's own host hears it there too (IP_MULTICAST_LOOP).
+    interface: int = 0
+    looped: bool = True
 
 
 class Unreachable(NamedTuple):
@@ -106,9 +117,20 @@ class Wire:
 
     def transmit(self, sender: Host, packet: Packet) -> None:
         """Put a packet on its way; it arrives at the next flush."""
-        target = self.host_at(packet.destination[0], sender)
+        ip = packet.destination[0]
+        target = self.host_at(ip, sender)
         if target is not None:
             self._queue.append((target, packet))
+        elif ip == BROADCAST4 or is_multicast(ip):
+            self._transmit_to_many(sender, packet)
+
+    def _transmit_to_many(self, sender: Host, packet: Packet) -> None:
+        """To a group or to everybody. So far only the sender's own host is reached.
+
+        The other hosts of its subnet belong here, once a link says who they are.
+        """
+        if isinstance(packet, Datagram) and packet.looped:
+            self._queue.append((sender, packet))
 
     def flush(self) -> None:
         """Deliver everything that is on its way, and what that brings about."""

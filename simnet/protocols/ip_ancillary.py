@@ -1,7 +1,7 @@
 """What a datagram's IP header says, as ancillary items: set with sendmsg(), told by recvmsg().
 
 Modelled after Linux's ip_cmsg_send, ip6_datagram_send_ctl, ip_cmsg_recv and ip6_datagram_recv_ctl.
-Not modelled, and refused as what is unknown: IP options, extension headers, segmentation (UDP_SEGMENT).
+Not modelled, and refused as what is unknown: options and extension headers, UDP_SEGMENT.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ _PKTINFO, _RECVTTL, _DONTFRAG = 8, 12, 62
 _SCM_RIGHTS, _SCM_CREDENTIALS, _SCM_TIMESTAMPING, _SO_MARK = 1, 2, 37, 36
 _INT = struct.Struct("i")
 _IN_PKTINFO, _IN6_PKTINFO = struct.Struct("i4s4s"), struct.Struct("16si")
+_IPV6_PKTINFO = (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO)
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -62,9 +63,8 @@ def overrides(items: Sequence[Ancillary], ip: IP, family: int) -> Overrides:
             found |= _ip_item(kind, data)
         elif level == socket.IPPROTO_IPV6 and not is_ipv4(ip):
             found |= _ipv6_item(kind, data)
-        elif (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
-            if family == constants.AF_INET6:
-                found |= _mapped_source(data)
+        elif family == constants.AF_INET6 and (level, kind) == _IPV6_PKTINFO:
+            found |= _mapped_source(data)
     return Overrides(**found)
 
 

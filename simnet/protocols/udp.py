@@ -1,9 +1,9 @@
 """UDP (udp.c, datagram.c; RFC 768).
 
-Sending never waits: what a full receiver cannot keep is dropped there, the newest first. The receive
-buffer is accounted as Linux does it, in the memory that a datagram's `skb` takes (measured on Linux
-6.18 on 104 points without a difference). Not modelled: checksums, fragmentation, IP_RECVERR's queue,
-segmentation offload.
+Sending never waits: what a full receiver cannot keep is dropped there, the newest first. The
+receive buffer is accounted as Linux does it, in the memory that a datagram's `skb` takes (measured
+on Linux 6.18 on 104 points without a difference). Not modelled: checksums, fragmentation,
+IP_RECVERR's queue, segmentation offload.
 """
 
 from __future__ import annotations
@@ -11,12 +11,20 @@ from __future__ import annotations
 import errno
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from simnet import constants
-from simnet.addresses import ANY4, IP, InetAddress, is_any, is_ipv4, is_multicast
+from simnet.addresses import (
+    ANY4,
+    IP,
+    InetAddress,
+    is_any,
+    is_ipv4,
+    is_loopback,
+    is_multicast,
+)
 from simnet.errors import os_error
 from simnet.ports import PortTable
 from simnet.protocols.base import (
@@ -26,6 +34,7 @@ from simnet.protocols.base import (
     Received,
 )
 from simnet.protocols.inet import InetEndpoint
+from simnet.protocols.ip_ancillary import Overrides, arrived, fields, overrides
 from simnet.readiness import (
     POLLERR,
     POLLHUP,
@@ -36,7 +45,7 @@ from simnet.readiness import (
     POLLWRBAND,
     POLLWRNORM,
 )
-from simnet.wire import Datagram, Packet, Unreachable
+from simnet.wire import ETH0, LO, Datagram, Packet, Unreachable
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -53,6 +62,8 @@ _SKB = 256
 
 # IP_RECVERR and IPV6_RECVERR: hear of errors without being connected (ip(7)).
 _RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
+# IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP: hear what is sent to groups through other interfaces.
+_LOOP, _LOOP6 = (0, 34), (41, 19)
 
 _DATA_READY = POLLIN | POLLRDNORM
 
@@ -72,7 +83,9 @@ class Multicast:
 
 MULTICAST4 = Multicast(all=True)
 MULTICAST6 = Multicast(all=False)
-_Queued = tuple[bytes, InetAddress, int, InetAddress]
+# Data, sender as shown to a socket of our family, memory that it takes, and a datagram whose header
+# is the same (its payload does not matter).
+_Queued = tuple[bytes, InetAddress, int, Datagram]
 
 
 def memory_cost(size: int) -> int:
@@ -90,8 +103,8 @@ class Udp(InetEndpoint):
     """A UDP socket's endpoint."""
 
     __slots__ = (
+        "_begun",
         "_corked",
-        "_corked_to",
         "_generation",
         "_routes",
         "cork",
@@ -103,14 +116,14 @@ class Udp(InetEndpoint):
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         super().__init__(host, family, type, proto)
-        # (data, sender as shown to a socket of our family, cost, destination address)
         self.queue: deque[_Queued] = deque()
         self.used = 0
-        # MSG_MORE: the datagram that is being put together.
-        self._corked: list[bytes] | None = None
-        self._corked_to: InetAddress | None = None
-        # Destinations whose receiver is known: valid while nobody binds, connects or leaves.
-        self._routes: dict[InetAddress, tuple[Udp, InetAddress]] = {}
+        # MSG_MORE: the datagram that is being put together, and what it will be like.
+        self._corked: list[bytes] = []
+        self._begun: Datagram | None = None
+        # Destinations whose receiver is known, with our address as it is shown there and a datagram
+        # to it: valid while nobody binds, connects or leaves, and our options stay as they are.
+        self._routes: dict[InetAddress, tuple[Udp, InetAddress, Datagram]] = {}
         self._generation = -1
         # UDP_CORK: every send is as one with MSG_MORE.
         self.cork = False
@@ -155,6 +168,32 @@ class Udp(InetEndpoint):
             self.shown_port = 0
         self.table.changed()
 
+    def set(self, **changes: Any) -> None:
+        super().set(**changes)
+        self._routes.clear()
+
+    def source_for(self, ip: IP) -> IP:
+        """To a group: from the address of IP_MULTICAST_IF, unless bound to another."""
+        if not is_multicast(ip):
+            return super().source_for(ip)
+        source = self.shown_ip
+        if is_ipv4(ip):
+            if is_any(source):
+                source = self.multicast.address
+            if is_any(source) and self.multicast.index == LO:
+                return self.host.address_on(ETH0)
+        elif self._interface_for(ip) == LO:
+            # The loopback has no route to groups of IPv6 (measured on Linux 6.18).
+            raise os_error(errno.ENETUNREACH)
+        return super().source_for(ip) if is_any(source) else source
+
+    def _interface_for(self, group: IP) -> int:
+        """The index of the interface that options or a scope name for a group; 0 if none does."""
+        if is_ipv4(group):
+            return self.multicast.index
+        scope = group.partition("%")[2]
+        return int(scope) if scope else self.multicast.index6
+
     def _autobind(self) -> None:
         if not self.port and not self.take_port(0):
             raise os_error(errno.EAGAIN)
@@ -168,13 +207,13 @@ class Udp(InetEndpoint):
         route = self._routes.get(address)
         if route is None:
             return None
-        target, shown = route
+        target, shown, like = route
         size = len(data)
         cost = _SMALL_COSTS[size] if size < 2048 else memory_cost(size)
         queue = target.queue
         if queue and target.used + cost > target.rcvbuf:
             return None
-        queue.append((data, shown, cost, address))
+        queue.append((data, shown, cost, like))
         target.used += cost
         if target.waiters:
             target.notify(_DATA_READY)
@@ -192,27 +231,29 @@ class Udp(InetEndpoint):
         ancillary: Sequence[Ancillary] = (),
     ) -> int | None:
         self._autobind()
-        begun = self._corked_to
+        begun = self._begun
         target = address if address or begun else self.remote
         if target is None and begun is None:
             raise os_error(errno.EDESTADDRREQ)
-        if target and self.v6only and is_ipv4(target[0]):
-            raise os_error(errno.ENETUNREACH)
+        if target is not None:
+            target = self.meant(target[0]), target[1]
+            if self.v6only and is_ipv4(target[0]):
+                raise os_error(errno.ENETUNREACH)
         # An IPv4 destination leads a socket of IPv6 to udp_sendmsg, as a datagram begun there does.
-        four = any(each and is_ipv4(each[0]) for each in (target, begun))
+        four = any(each and is_ipv4(each[0]) for each in (target, begun and begun.destination))
         if four and len(data) > 0xFFFF:
             raise os_error(errno.EMSGSIZE)
         if four and flags & constants.MSG_OOB:
             raise os_error(errno.EOPNOTSUPP)
         if begun is not None:
-            if four and not is_ipv4(begun[0]):
+            if four and not is_ipv4(begun.destination[0]):
                 raise os_error(errno.EINVAL)
             return self._send_more(bytes(data), flags)
         assert target is not None
         if address is not None and not address[1]:
             raise os_error(errno.EINVAL)
         target = self.reachable(target[0]), target[1]
-        source = self.source_for(target[0])
+        envelope = self._envelope(target, overrides(ancillary, target[0], self.family))
         if self.host.is_broadcast(target[0]) and not self.settings.broadcast:
             raise os_error(errno.EACCES)
         if len(data) > (_LARGEST4 if four else _LARGEST6):
@@ -221,51 +262,85 @@ class Udp(InetEndpoint):
         if self.shut & SEND_SHUTDOWN:
             raise os_error(errno.EPIPE)
         if flags & constants.MSG_MORE or self.cork:
-            self._corked, self._corked_to = [bytes(data)], target
+            self._corked, self._begun = [bytes(data)], envelope
             return len(data)
-        self._transmit(source, target, bytes(data))
+        self._transmit(envelope, bytes(data), keep_route=not ancillary)
         return len(data)
 
+    def _envelope(self, target: InetAddress, said: Overrides) -> Datagram:
+        """A datagram without its data, as options say and as one call's items override them."""
+        ip = target[0]
+        if said.source is None:
+            source = self.source_for(ip)
+        elif self.host.is_local(said.source):
+            source = said.source
+        else:
+            raise os_error(errno.ENETUNREACH if is_ipv4(ip) else errno.EINVAL)
+        if said.interface and not self.host.has_interface(said.interface):
+            raise os_error(errno.ENODEV)
+        tos, hops = fields(self.settings.kept, ip, self.host.limits.default_ttl)
+        tos = tos if said.tos is None else said.tos
+        hops = hops if said.hops is None else said.hops
+        envelope = Datagram((source, self.port), target, b"", tos, hops)
+        if self.host.is_unicast(ip):
+            return envelope
+        return self._envelope_to_many(envelope, said.interface)
+
+    def _envelope_to_many(self, envelope: Datagram, interface: int) -> Datagram:
+        """The same for a group or for everybody, with the interface that it goes out through."""
+        source, group = envelope.source[0], envelope.destination[0]
+        looped = True
+        if is_multicast(group):
+            interface = interface or self._interface_for(group)
+            if interface == ETH0 and is_ipv4(source) and is_loopback(source):
+                raise os_error(errno.EINVAL)
+        interface = interface or self.host.interface_of(source)
+        if is_multicast(group) and interface != LO:
+            option = _LOOP if is_ipv4(group) else _LOOP6
+            looped = bool(self.settings.kept.get(option, 1))
+        return envelope._replace(interface=interface, looped=looped)
+
     def _send_more(self, data: bytes, flags: int) -> int:
-        assert self._corked is not None and self._corked_to is not None
         self._corked.append(data)
         if not (flags & constants.MSG_MORE or self.cork):
             self._send_corked()
         return len(data)
 
     def _send_corked(self) -> None:
-        assert self._corked is not None and self._corked_to is not None
-        whole, target = b"".join(self._corked), self._corked_to
-        self._corked = self._corked_to = None
-        if len(whole) > (_LARGEST4 if is_ipv4(target[0]) else _LARGEST6):
+        begun, whole = self._begun, b"".join(self._corked)
+        assert begun is not None
+        self._corked, self._begun = [], None
+        if len(whole) > (_LARGEST4 if is_ipv4(begun.destination[0]) else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
-        self._transmit(self.source_for(target[0]), target, whole)
+        self._transmit(begun, whole)
 
     def set_cork(self, on: bool) -> None:
         """UDP_CORK; pulling it sends the datagram that was put together."""
         self.cork = on
         self._routes.clear()
-        if not on and self._corked is not None:
+        if not on and self._begun is not None:
             self._send_corked()
 
-    def _transmit(self, source: str, target: InetAddress, data: bytes) -> None:
+    def _transmit(self, envelope: Datagram, data: bytes, keep_route: bool = False) -> None:
         wire = self.host.wire
-        local = source, self.port
-        wire.transmit(self.host, Datagram(local, target, data))
+        wire.transmit(self.host, envelope._replace(payload=data))
         wire.flush()
-        if self.cork:
-            return
-        if wire.ideal and not is_multicast(target[0]) and not self.host.is_broadcast(target[0]):
-            self._remember_route(local, target)
+        if keep_route and wire.ideal and self.host.is_unicast(envelope.destination[0]):
+            self._remember_route(envelope)
 
-    def _remember_route(self, local: InetAddress, target: InetAddress) -> None:
+    def _remember_route(self, envelope: Datagram) -> None:
+        target, local = envelope.destination, envelope.source
+        if is_ipv4(target[0]) != (self.family == constants.AF_INET):
+            # A socket of IPv6 must not take the bare IPv4 address for the mapped one.
+            return
         host = self.host.wire.host_at(target[0], self.host)
         receiver = host and host.udp_receiver(target, local)
         if host is self.host and isinstance(receiver, Udp):
             if self._generation != self.table.generation:
                 self._routes.clear()
                 self._generation = self.table.generation
-            self._routes[target] = receiver, self.host.present(local, receiver.family)
+            shown = self.host.present(local, receiver.family)
+            self._routes[target] = receiver, shown, envelope
 
     # Receiving
 
@@ -288,7 +363,7 @@ class Udp(InetEndpoint):
             if self.queue and self.used + cost > self.rcvbuf:
                 return
             shown = self.host.present(packet.source, self.family)
-            self.queue.append((packet.payload, shown, cost, packet.destination))
+            self.queue.append((packet.payload, shown, cost, packet))
             self.used += cost
             self.notify(_DATA_READY)
 
@@ -314,13 +389,15 @@ class Udp(InetEndpoint):
         self.raise_pending()
         if not self.queue:
             return None
-        data, source, cost, _ = self.queue[0]
+        data, source, cost, like = self.queue[0]
         if not flags & constants.MSG_PEEK:
             self.queue.popleft()
             self.used -= cost
         cut = constants.MSG_TRUNC if len(data) > size else 0
         length = len(data) if flags & constants.MSG_TRUNC else min(size, len(data))
-        return Received(data[:size], flags=cut, address=source, length=length)
+        kept = self.settings.kept
+        items = arrived(kept, self.family, like, self.host) if kept else ()
+        return Received(data[:size], items, flags=cut, address=source, length=length)
 
     # Ending
 
