@@ -24,7 +24,7 @@ from simnet.protocols.tcp_block import (
 from simnet.protocols.tcp_output import Output, reset_for
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
 from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
-from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
+from simnet.wire import ACK, FIN, RST, SYN, URG, Packet, Segment, Unreachable
 
 _DATA_READY = POLLIN | POLLRDNORM
 
@@ -149,7 +149,6 @@ class Input(Output):
         if segment.flags & SYN and not self._is_answer_to_simultaneous_open(segment, seq):
             self.send_ack()
             return
-        predicted = self._is_predicted(segment, seq)
         if not segment.flags & ACK or not self._process_ack(segment):
             return
         if self.state is State.CLOSE:
@@ -159,23 +158,8 @@ class Input(Output):
         self._process_text(segment, seq)
         if self.orphan and self.state is State.FIN_WAIT2:
             self.leave_to_stand_in(State.FIN_WAIT2)
-        elif self.state is not State.CLOSE and not predicted:
+        elif self.state is not State.CLOSE:
             self.send_what_waits()
-
-    def _is_predicted(self, segment: Segment, seq: int) -> bool:
-        """Whether it brings data and no other news: then nothing else is looked at.
-
-        (The fast path of tcp_rcv_established: what a cork holds back stays held.)
-        """
-        return (
-            bool(segment.payload)
-            and self.state is State.ESTABLISHED
-            and segment.flags & ~PSH == ACK
-            and seq == self.rcv_nxt
-            and not self.urgent
-            and widen(segment.ack, self.snd_una) == self.snd_una
-            and segment.window << self.snd_wscale == self.snd_edge - self.snd_una
-        )
 
     def _is_acceptable(self, segment: Segment, seq: int) -> bool:
         """Whether any of it lies in the window (tcp_sequence)."""

@@ -13,7 +13,6 @@ from simnet.protocols.tcp_block import (
     DELAYED_ACK_NS,
     UNSCALED,
     WINDOW_SCALE,
-    WINDOW_UNIT,
 )
 from simnet.protocols.tcp_input import Input
 from simnet.protocols.tcp_states import Event, State, follow
@@ -98,11 +97,6 @@ class ShortCut(Input):
         if edge > self.rcv_edge:
             peer.snd_edge += edge - self.rcv_edge
             self.rcv_edge = edge
-        elif self.rcv_acked != received:
-            # What was promised is rounded up (see advertise).
-            rest = received - self.rcv_edge & WINDOW_UNIT - 1
-            peer.snd_edge += rest
-            self.rcv_edge += rest
         if self.rcv_acked != received:
             peer.snd_una += received - self.rcv_acked
             self.rcv_acked = received
