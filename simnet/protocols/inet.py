@@ -159,24 +159,26 @@ class InetEndpoint(Endpoint):
         """One bound to a group or a broadcast address shows that, and sends from another."""
         return self.shown_ip if is_any(self.bound_ip) else self.bound_ip, self.shown_port
 
+    def meant(self, ip: IP) -> IP:
+        """The destination that an address means: the wildcard is this socket, or the loopback."""
+        own = self.shown_ip
+        if not is_any(ip):
+            return ip
+        if not is_ipv4(ip):
+            return "127.0.0.1" if is_ipv4(own) else "::1"
+        return own if is_ipv4(own) and not is_any(own) else "127.0.0.1"
+
     def reachable(self, ip: IP) -> IP:
-        """The destination that an address means: the wildcard is this socket, or the loopback.
+        """What an address means, if there is a way to it.
 
         ENETUNREACH for an IPv4 destination of a V6ONLY socket, EAFNOSUPPORT for the reverse, as
         the kernel says.
         """
-        own = self.shown_ip
-        if is_any(ip):
-            if not is_ipv4(ip) and not is_ipv4(own):
-                return "::1"
-            if not is_ipv4(ip) or not is_ipv4(own) or is_any(own):
-                ip = "127.0.0.1"
-            else:
-                return own
+        ip = self.meant(ip)
         if is_ipv4(ip):
             if self.v6only:
                 raise os_error(errno.ENETUNREACH)
-        elif is_ipv4(own):
+        elif is_ipv4(self.shown_ip):
             raise os_error(errno.EAFNOSUPPORT)
         return ip
 

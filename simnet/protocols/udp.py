@@ -250,7 +250,9 @@ class Udp(InetEndpoint):
                 raise os_error(errno.EINVAL)
             return self._send_more(bytes(data), flags)
         assert target is not None
-        if address is not None and not address[1]:
+        # To udp_sendmsg the peer of a socket of IPv6 is as an address in the call.
+        named = address is not None or is_ipv4(target[0]) != (self.family == constants.AF_INET)
+        if named and not target[1]:
             raise os_error(errno.EINVAL)
         target = self.reachable(target[0]), target[1]
         envelope = self._envelope(target, overrides(ancillary, target[0], self.family))
