@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import select
@@ -29,6 +30,8 @@ _UNSPEC = bytes(16)
 
 class Network(api.Network):
     """`simnet.api.Network` on the kernel this program runs on. Threads may share it."""
+
+    files: Files
 
     def __init__(self) -> None:
         self.files = Files()
@@ -182,7 +185,5 @@ class Network(api.Network):
 
 def _wake(sock: socket.socket) -> None:
     """Shut a socket down, which wakes threads blocked in it; close() alone does not."""
-    try:
+    with contextlib.suppress(OSError):  # not connected, or gone already
         sock.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # not connected, or gone already

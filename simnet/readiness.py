@@ -34,10 +34,15 @@ _ENDS_ALL_WAITS = POLLERR | POLLHUP | POLLRDHUP
 
 
 class Waiter(Protocol):
-    """Something to wake. `mask` says for which bits; `exclusive`, whether one at a time."""
+    """Something to wake."""
 
-    mask: int
-    exclusive: bool
+    @property
+    def mask(self) -> int:
+        """The bits that it waits for."""
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether it is one blocked call among others, of which one is woken at a time."""
 
     def wake(self, bits: int) -> None:
         """Something in `bits` happened, and it intersects `mask`."""

@@ -81,10 +81,9 @@ class Tcp(ShortCut):
         waiting, self.accept_queue = self.accept_queue or {}, None
         incoming, self.incoming = self.incoming or {}, None
         for child in [*waiting, *incoming.values()]:
-            if isinstance(child, Tcp):
-                child.listener = None
-                child.orphan = True
-                child.abandon()
+            child.listener = None
+            child.orphan = True
+            child.abandon()
 
     # Connecting
 

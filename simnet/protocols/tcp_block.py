@@ -15,7 +15,7 @@ buffer holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from simnet.addresses import InetAddress, is_ipv4
 from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
@@ -28,6 +28,7 @@ from simnet.readiness import POLLOUT, POLLWRNORM
 
 if TYPE_CHECKING:
     from simnet.host import Host
+    from simnet.protocols.tcp import Tcp
 
 SEQUENCE_SPACE = 1 << 32
 SEQUENCE_MASK = SEQUENCE_SPACE - 1
@@ -131,12 +132,12 @@ class ControlBlock(InetEndpoint):
         self.unsent = ByteQueue()
         # Nagle: the end of the last small segment sent (snd_sml); nothing small is out if acked.
         self.nagle_small_edge = 0
-        self.nodelay = False
-        self.corked = False
+        self.nodelay: bool = False
+        self.corked: bool = False
         self.cork_timer: Timer | None = None
         # Delayed acknowledgements: how many more go out at once, and whether data flows both ways.
         self.quick_acks = -1
-        self.pingpong = False
+        self.pingpong: bool = False
         self.last_received_ns = -DELAYED_ACK_NS
         self.delayed_ack_due_ns = 0
         self.ack_timer: Timer | None = None
@@ -156,11 +157,11 @@ class ControlBlock(InetEndpoint):
         self.wants_room = False
         # Listening: how many may wait, connections not yet complete and complete ones, in order.
         self.backlog = 0
-        self.incoming: dict[tuple[InetAddress, InetAddress], ControlBlock] | None = None
-        self.accept_queue: dict[ControlBlock, None] | None = None
-        self.listener: ControlBlock | None = None
+        self.incoming: dict[tuple[InetAddress, InetAddress], Tcp] | None = None
+        self.accept_queue: dict[Tcp, None] | None = None
+        self.listener: Tcp | None = None
         # The short cut: the other end, and whether the plainest data may go straight to it.
-        self.peer: ControlBlock | None = None
+        self.peer: Tcp | None = None
         self.quick_path = False
 
     # States
@@ -309,7 +310,7 @@ class ControlBlock(InetEndpoint):
             return
         other = host.tcp_ports.connections.get((remote, local))
         if isinstance(other, ControlBlock) and other is not self:
-            self.peer, other.peer = other, self
+            self.peer, other.peer = cast("Tcp", other), cast("Tcp", self)
 
     def require_connected(self) -> None:
         """ENOTCONN unless there is a peer now (inet_getname)."""

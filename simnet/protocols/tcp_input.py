@@ -7,6 +7,7 @@ Segments that arrive out of order are acknowledged and dropped; the sender repea
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING, cast
 
 from simnet.clock import Timer
 from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
@@ -17,7 +18,6 @@ from simnet.protocols.tcp_block import (
     TIME_WAIT_NS,
     UNSCALED,
     ControlBlock,
-    SocketState,
     Urgent,
     widen,
 )
@@ -25,6 +25,9 @@ from simnet.protocols.tcp_output import Output, reset_for
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
 from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, RST, SYN, URG, Packet, Segment, Unreachable
+
+if TYPE_CHECKING:
+    from simnet.protocols.tcp import Tcp
 
 _DATA_READY = POLLIN | POLLRDNORM
 
@@ -65,15 +68,15 @@ class Input(Output):
         assert self.accept_queue is not None
         return len(self.accept_queue) > self.backlog
 
-    def child_for(self, local: tuple[str, int], remote: tuple[str, int]) -> Input:
+    def child_for(self, local: tuple[str, int], remote: tuple[str, int]) -> Tcp:
         """A connection of this listener's, in SYN_RECV, which inherits its options."""
-        child = type(self)(self.host, self.family, self.type, self.proto)
+        child = cast("Tcp", type(self)(self.host, self.family, self.type, self.proto))
         child.inherit(self)
         child.state = State.LISTEN
         child.bound_ip = child.shown_ip = local[0]
         child.shown_port = local[1]
         child.remote = remote
-        child.listener = self
+        child.listener = cast("Tcp", self)
         child.orphan = True
         child.port = local[1]
         self.table.add(child, child.port)
@@ -149,9 +152,7 @@ class Input(Output):
         if segment.flags & SYN and not self._is_answer_to_simultaneous_open(segment, seq):
             self.send_ack()
             return
-        if not segment.flags & ACK or not self._process_ack(segment):
-            return
-        if self.state is State.CLOSE:
+        if not segment.flags & ACK or not self._process_ack(segment) or self.is_over():
             return
         if segment.flags & URG:
             self._note_urgent(segment, seq)
@@ -206,13 +207,14 @@ class Input(Output):
         self.established()
         self.find_peer()
         if self.listener is not None:
-            self.listener.connection_complete(self)
+            self.listener.connection_complete(cast("Tcp", self))
         else:
             self.state_changed()
 
-    def connection_complete(self, child: ControlBlock) -> None:
+    def connection_complete(self, child: Tcp) -> None:
         """A connection of this listener's may be accepted."""
-        assert self.incoming is not None and self.accept_queue is not None
+        assert self.incoming is not None
+        assert self.accept_queue is not None
         self.incoming.pop(child.connection, None)
         self.accept_queue[child] = None
         self.notify(_DATA_READY)
@@ -368,9 +370,9 @@ class Input(Output):
         stand_in.take_place()
         self.finish()
 
-    def is_opening(self) -> bool:
-        """Whether the socket above still thinks that it is connecting."""
-        return self.socket_state == SocketState.CONNECTING
+    def is_over(self) -> bool:
+        """Whether there is no connection (any more)."""
+        return self.state is State.CLOSE
 
     def needs_reset(self) -> bool:
         """Whether the peer must be told when this connection is abandoned."""

@@ -8,6 +8,8 @@ here that the segments do not keep too. A property test holds both ways to the s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from simnet.protocols.base import RCV_SHUTDOWN
 from simnet.protocols.tcp_block import (
     DELAYED_ACK_NS,
@@ -17,6 +19,9 @@ from simnet.protocols.tcp_block import (
 from simnet.protocols.tcp_input import Input
 from simnet.protocols.tcp_states import Event, State, follow
 from simnet.readiness import POLLIN, POLLRDNORM
+
+if TYPE_CHECKING:
+    from simnet.protocols.tcp import Tcp
 
 _DATA_READY = POLLIN | POLLRDNORM
 
@@ -42,13 +47,12 @@ class ShortCut(Input):
         if host is None or (remote, local) in host.tcp_ports.connections:
             return False
         listener = host.tcp_ports.listener(remote, local)
-        if not isinstance(listener, ShortCut) or listener.accept_queue_is_full():
+        if not isinstance(listener, Input) or listener.accept_queue_is_full():
             return False
         self.state = _OPENED
         self._count_own_syn()
         child = listener.child_for(remote, local)
         child.state = _OPENED
-        assert isinstance(child, ShortCut)
         child._count_own_syn()
         mss = min(self.path_mss, child.path_mss)
         self._learn_directly(child, mss)
@@ -56,7 +60,7 @@ class ShortCut(Input):
         # The client's last ACK announces its window scaled; the server's SYN|ACK could not.
         self.advertise()
         child.snd_edge = child.snd_nxt + self.rcv_edge - self.rcv_nxt
-        self.peer, child.peer = child, self
+        self.peer, child.peer = child, cast("Tcp", self)
         self.established()
         child.established()
         self.quick_path = child.quick_path = not (self.shut or self.corked or child.corked)
@@ -78,7 +82,8 @@ class ShortCut(Input):
     # Data
 
     def send_now(self, data: bytes) -> int | None:
-        if not self.quick_path:
+        peer = self.peer
+        if peer is None or not self.quick_path:
             return None
         size = len(data)
         end = self.snd_nxt + size
@@ -89,7 +94,6 @@ class ShortCut(Input):
             if self.nagle_small_edge > self.snd_una and not self.nodelay:
                 return None
             self.nagle_small_edge = end
-        peer = self.peer
         now_ns = self.clock.now_ns
         # Every segment acknowledges what was received and tells how much room there is.
         received = self.rcv_nxt
@@ -213,7 +217,7 @@ class ShortCut(Input):
             return True
         return False
 
-    def _fin_to_reader(self, peer: ControlBlock) -> None:
+    def _fin_to_reader(self, peer: Tcp) -> None:
         """The first FIN: the peer may go on sending, and acknowledges a little later."""
         # The FIN acknowledges what was received and tells how much room there is.
         self.send_ack()
@@ -225,11 +229,10 @@ class ShortCut(Input):
         peer.done = True
         peer.state = follow(peer.state, Event.FIN_RECEIVED)
         peer.pingpong = True
-        assert isinstance(peer, ShortCut)
         peer.delay_ack()
         peer.state_changed()
 
-    def _fin_to_closer(self, peer: ControlBlock) -> None:
+    def _fin_to_closer(self, peer: Tcp) -> None:
         """The second FIN acknowledges the first; the last acknowledgement comes back at once."""
         peer.rcv_nxt += 1
         peer.snd_una = peer.snd_nxt
@@ -237,7 +240,6 @@ class ShortCut(Input):
         peer.state = _CLOSED_SECOND
         self.snd_nxt += 1
         self.snd_una = self.snd_nxt
-        assert isinstance(peer, ShortCut)
         peer.leave_to_stand_in(State.TIME_WAIT)
         self.follow(Event.FIN_SENT)
         self.follow(Event.FIN_ACKED)
