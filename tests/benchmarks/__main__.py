@@ -1,0 +1,91 @@
+"""The command; see the package's docstring."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.bodies import BENCHMARKS
+from tests.benchmarks.measure import Row, measure
+
+HEADINGS = ["", "kernel, µs", "simulator, µs", "ratio", "ratio of minima", "floor", "met"]
+
+
+def machine() -> str:
+    """What the numbers were measured on."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    model = models[0] if models else platform.processor() or platform.machine()
+    cores = len(os.sched_getaffinity(0))
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{model}, {cores} cores, {platform.system()} {platform.release()}, {python}"
+
+
+def cells(row: Row) -> list[str]:
+    """One line of the table."""
+    ratio, floor = row.ratio(), row.benchmark.floor
+    return [
+        row.benchmark.name,
+        f"{statistics.median(row.kernel) * 1e6:.2f}",
+        f"{statistics.median(row.simulator) * 1e6:.2f}",
+        f"{ratio:.1f}",
+        f"{row.ratio(min):.1f}",
+        "" if floor is None else f"{floor:g}",
+        "" if floor is None else "yes" if ratio >= floor else "NO",
+    ]
+
+
+def notes(rows: list[Row], rounds: int, seconds: float) -> list[str]:
+    """What a reader of the numbers should know."""
+    lines = [
+        f"Machine: {machine()}.",
+        f"Times are medians of {rounds} rounds of about {seconds * 1000:g} ms, for one operation; "
+        "the ratio is kernel to simulator, of the medians. The backends take turns; each round is "
+        "a fresh network and a warm-up; the garbage collector rests while the clock runs.",
+    ]
+    for row in rows:
+        if row.bytes_each is not None:
+            lines.append(
+                f"{row.benchmark.name}: {row.bytes_each:,.0f} bytes in the simulator (both ends, "
+                f"by tracemalloc); {row.kernel_repetitions:,} connections on the kernel."
+            )
+    return lines
+
+
+@click.command()
+@click.option("--rounds", default=9, show_default=True, help="Rounds of each benchmark.")
+@click.option("--seconds", default=0.1, show_default=True, help="Length of a round.")
+@click.option("--quick", is_flag=True, help="3 short rounds: a look, not a measurement.")
+@click.option("--markdown", is_flag=True, help="A table for a README.")
+@click.option("--pin", is_flag=True, help="Stay on one processor.")
+@click.option("--only", default="", help="Just those with this word in their name.")
+def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, only: str) -> None:
+    """Time the simulator against this machine's kernel."""
+    if pin:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    rounds, seconds, scale = (3, 0.01, 0.1) if quick else (rounds, seconds, 1.0)
+    rows = []
+    for benchmark in (b for b in BENCHMARKS if only in b.name):
+        click.echo(f"{benchmark.name} ...", file=sys.stderr)
+        rows.append(measure(benchmark, rounds=rounds, seconds=seconds, scale=scale))
+    lines = [cells(row) for row in rows]
+    if markdown:
+        for line in [HEADINGS, ["---", *["--:"] * 6], *lines]:
+            click.echo(f"| {' | '.join(line)} |")
+    else:
+        table = Table(*HEADINGS)
+        for line in lines:
+            table.add_row(*line)
+        Console(width=120).print(table)
+    click.echo("\n" + "\n".join(notes(rows, rounds, seconds)))
+
+
+if __name__ == "__main__":
+    main()
