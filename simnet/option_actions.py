@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Any, cast
 
+from simnet.addresses import is_ipv4
 from simnet.errors import os_error
 from simnet.option_values import INT_MAX, Kind, Place, keep, kind_of
 from simnet.protocols.base import Endpoint
@@ -20,6 +21,7 @@ from simnet.protocols.tcp_states import State
 from simnet.protocols.udp import Udp
 from simnet.protocols.unix_base import UnixEndpoint
 from simnet.readiness import POLLIN, POLLRDNORM
+from simnet.wire import ETH0, LO
 
 # Half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF: a size is doubled to make room for overhead.
 _LEAST_SNDBUF = 4608
@@ -51,6 +53,31 @@ def _peercred(endpoint: Endpoint) -> tuple[int, int, int]:
     return endpoint.peercred if isinstance(endpoint, UnixEndpoint) else _NO_CREDENTIALS
 
 
+# What streams show of groups: an accepted one, what its peer's SYN came with (tcp_v4_syn_recv_sock,
+# tcp_v6_syn_recv_sock).
+
+
+def _group_hops4(endpoint: Endpoint) -> int:
+    assert isinstance(endpoint, Tcp)
+    return (is_ipv4(endpoint.shown_ip) and endpoint.syn_hops) or 1
+
+
+def _group_hops6(endpoint: Endpoint) -> int:
+    assert isinstance(endpoint, Tcp)
+    return endpoint.syn_hops or 1
+
+
+def _group_interface(endpoint: Endpoint) -> int:
+    assert isinstance(endpoint, Tcp)
+    if not endpoint.syn_hops:
+        return 0
+    remote = endpoint.remote
+    return LO if remote is None or endpoint.host.is_local(remote[0]) else ETH0
+
+
+STREAM_GROUP_HOPS4 = Place(_group_hops4, lambda endpoint, value: None)
+STREAM_GROUP_HOPS6 = Place(_group_hops6)
+STREAM_GROUP_INTERFACE = Place(_group_interface)
 TYPE = Place(lambda endpoint: endpoint.type)
 DOMAIN = Place(lambda endpoint: endpoint.family)
 PROTOCOL = Place(_protocol)

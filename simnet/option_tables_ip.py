@@ -38,6 +38,7 @@ INET, TCP, UDP = Kind.INET, Kind.TCP, Kind.UDP
 V4, V6, TCP6, UDP6 = Kind.TCP4 | Kind.UDP4, Kind.V6, Kind.TCP6, Kind.UDP6
 
 # Options that the module `socket` does not name on every version.
+IP_PKTINFO, IP_RECVTTL = 8, 12
 IP_MTU_DISCOVER, IP_RECVERR, IP_MTU, IP_BIND_ADDRESS_NO_PORT, IP_MULTICAST_ALL = 10, 11, 14, 24, 49
 IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_MULTICAST_ALL = 23, 25, 29
 
@@ -132,7 +133,7 @@ IP_OPTIONS: tuple[Option, ...] = (
         "IP_MULTICAST_TTL",
         socket.IP_MULTICAST_TTL,
         TCP,
-        Place(lambda _: 1, _nothing),
+        act.STREAM_GROUP_HOPS4,
         form=_fails(IP_INT, errno.EINVAL),
     ),
     _kept(
@@ -151,10 +152,18 @@ IP_OPTIONS: tuple[Option, ...] = (
         INET,
         1,
         boolean,
-        "keeping what is sent to groups from this host",
+        "",
         _SOME,
     ),
-    _kept("IP_RECVTOS", socket.IP_RECVTOS, INET, 0, boolean, ANCILLARY, IP_INT),
+    *(
+        _kept(name, number, kind, 0, boolean, lacks, IP_INT)
+        for kind, lacks in ((UDP, ""), (TCP, ANCILLARY))
+        for name, number in (
+            ("IP_PKTINFO", IP_PKTINFO),
+            ("IP_RECVTTL", IP_RECVTTL),
+            ("IP_RECVTOS", socket.IP_RECVTOS),
+        )
+    ),
     _kept("IP_RECVOPTS", socket.IP_RECVOPTS, INET, 0, boolean, ANCILLARY, IP_INT),
     _kept("IP_RETOPTS", socket.IP_RETOPTS, INET, 0, boolean, ANCILLARY, IP_INT),
     _kept("IP_RECVERR", IP_RECVERR, INET, 0, boolean, ERRORS, IP_INT),
@@ -201,8 +210,20 @@ IPV6_OPTIONS: tuple[Option, ...] = (
         multicast.INTERFACE6,
         form=IPV6_INT,
     ),
-    _row("IPV6_MULTICAST_IF", socket.IPV6_MULTICAST_IF, TCP6, always(0), form=IPV6_INT),
-    _row("IPV6_MULTICAST_HOPS", socket.IPV6_MULTICAST_HOPS, TCP6, always(1), form=IPV6_INT),
+    _row(
+        "IPV6_MULTICAST_IF",
+        socket.IPV6_MULTICAST_IF,
+        TCP6,
+        act.STREAM_GROUP_INTERFACE,
+        form=IPV6_INT,
+    ),
+    _row(
+        "IPV6_MULTICAST_HOPS",
+        socket.IPV6_MULTICAST_HOPS,
+        TCP6,
+        act.STREAM_GROUP_HOPS6,
+        form=IPV6_INT,
+    ),
     *(
         _row(name, number, V6, place, form=multicast.MEMBERSHIP6)
         for name, number, place in (
@@ -245,7 +266,7 @@ IPV6_OPTIONS: tuple[Option, ...] = (
         V6,
         1,
         within(0, 1),
-        "keeping what is sent to groups from this host",
+        "",
         IPV6_INT,
     ),
     *(
@@ -256,11 +277,13 @@ IPV6_OPTIONS: tuple[Option, ...] = (
     _kept("IPV6_MTU_DISCOVER", IPV6_MTU_DISCOVER, V6, 1, within(0, 5), MTU_DISCOVERY, IPV6_INT),
     _kept("IPV6_RECVERR", IPV6_RECVERR, V6, 0, boolean, ERRORS, IPV6_INT),
     *(
+        _kept(name, getattr(socket, name), kind, 0, boolean, lacks, IPV6_INT)
+        for kind, lacks in ((UDP6, ""), (TCP6, ANCILLARY))
+        for name in ("IPV6_RECVTCLASS", "IPV6_RECVHOPLIMIT", "IPV6_RECVPKTINFO")
+    ),
+    *(
         _kept(name, getattr(socket, name), V6, 0, boolean, ANCILLARY, IPV6_INT)
         for name in (
-            "IPV6_RECVTCLASS",
-            "IPV6_RECVHOPLIMIT",
-            "IPV6_RECVPKTINFO",
             "IPV6_RECVHOPOPTS",
             "IPV6_RECVRTHDR",
             "IPV6_RECVDSTOPTS",

@@ -47,6 +47,8 @@ class Segment(NamedTuple):
     # Options of a SYN: maximum segment size, and window scale (None: not offered).
     mss: int = 0
     wscale: int | None = None
+    # The hop limit of the IP header, where it matters.
+    hops: int = 64
 
     @property
     def length(self) -> int:

@@ -270,7 +270,8 @@ class Endpoint(Pollable):
 
     def state_changed(self) -> None:
         """Wake all who wait, whatever for (sk_state_change)."""
-        self.notify(EVERYTHING)
+        if self.waiters:
+            self.notify(EVERYTHING)
 
     @property
     def is_stream(self) -> bool:

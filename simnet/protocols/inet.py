@@ -36,11 +36,16 @@ class InetEndpoint(Endpoint):
         "remote",
         "shown_ip",
         "shown_port",
+        "table",
         "v6only",
     )
 
-    def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
+    def __init__(
+        self, host: Host, family: int, type: int, proto: int, table: PortTable
+    ) -> None:
         super().__init__(host, family, type, proto)
+        # The ports of its protocol on its host.
+        self.table = table
         # What it receives on (inet_rcv_saddr), what it sends from (inet_saddr), and the port that
         # getsockname shows (inet_sport).
         self.bound_ip: IP = "0.0.0.0" if family == constants.AF_INET else "::"
@@ -58,11 +63,6 @@ class InetEndpoint(Endpoint):
         self.v6only = False
 
     # What the port table asks
-
-    @property
-    def table(self) -> PortTable:
-        """The ports of its protocol on its host."""
-        raise os_error(errno.EPROTONOSUPPORT)
 
     @property
     def reuses_address(self) -> bool:

@@ -22,6 +22,7 @@ from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
 from simnet.errors import os_error
 from simnet.ports import PortTable
 from simnet.protocols.inet import InetEndpoint
+from simnet.protocols.ip_ancillary import fields
 from simnet.protocols.tcp_states import TRANSITIONS, Event, State
 from simnet.queues import ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
@@ -105,6 +106,7 @@ class ControlBlock(InetEndpoint):
         "snd_wscale",
         "socket_state",
         "state",
+        "syn_hops",
         "syn_attempts",
         "unsent",
         "urgent",
@@ -118,7 +120,7 @@ class ControlBlock(InetEndpoint):
     default_rcvbuf = 131072
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
-        super().__init__(host, family, type, proto)
+        super().__init__(host, family, type, proto, host.tcp_ports)
         self.clock = host.clock
         self.state = State.CLOSE
         self.socket_state = SocketState.UNCONNECTED
@@ -143,6 +145,8 @@ class ControlBlock(InetEndpoint):
         self.ack_timer: Timer | None = None
         self.connect_timer: Timer | None = None
         self.syn_attempts = 0
+        # Accepted: the hop limit that the peer's SYN came with, which the options of groups show.
+        self.syn_hops = 0
         # The urgent byte: its place in the stream, its value, and how far we sent urgently.
         self.urgent = Urgent.NONE
         # No urgent byte and no low-water mark: a read takes what is there.
@@ -193,14 +197,13 @@ class ControlBlock(InetEndpoint):
 
     def stop_timers(self) -> None:
         """No timer of this connection fires any more."""
-        for timer in (self.ack_timer, self.connect_timer, self.cork_timer):
-            if timer is not None:
-                timer.cancel()
+        if self.ack_timer is not None:
+            self.ack_timer.cancel()
+        if self.connect_timer is not None:
+            self.connect_timer.cancel()
+        if self.cork_timer is not None:
+            self.cork_timer.cancel()
         self.ack_timer = self.connect_timer = self.cork_timer = None
-
-    @property
-    def table(self) -> PortTable:
-        return self.host.tcp_ports
 
     @property
     def shares_address(self) -> bool:
@@ -222,6 +225,13 @@ class ControlBlock(InetEndpoint):
         return (self.shown_ip, self.shown_port), self.remote
 
     # Windows
+
+    @property
+    def hop_limit(self) -> int:
+        """IP_TTL, or IPV6_UNICAST_HOPS."""
+        assert self.remote is not None
+        default, kept = self.host.limits.default_ttl, self.settings.kept
+        return fields(kept, self.remote[0], default)[1] if kept else default
 
     @property
     def path_mss(self) -> int:

@@ -59,7 +59,7 @@ class Input(Output):
             self.transmit(reset_for(segment))
         elif segment.flags & SYN and not self.accept_queue_is_full():
             # A full queue drops the SYN; the client repeats it (tcp_conn_request).
-            child = self.child_for(segment.destination, segment.source)
+            child = self.child_for(segment.destination, segment.source, segment.hops)
             child.learn_peer_options(segment)
             child.send_syn()
 
@@ -68,22 +68,19 @@ class Input(Output):
         assert self.accept_queue is not None
         return len(self.accept_queue) > self.backlog
 
-    def child_for(self, local: tuple[str, int], remote: tuple[str, int]) -> Tcp:
-        """A connection of this listener's, in SYN_RECV, which inherits its options."""
+    def child_for(self, local: tuple[str, int], remote: tuple[str, int], hops: int) -> Tcp:
+        """A connection of this listener's, which inherits its options; its state comes next."""
         child = cast("Tcp", type(self)(self.host, self.family, self.type, self.proto))
         child.inherit(self)
-        child.state = State.LISTEN
         child.bound_ip = child.shown_ip = local[0]
         child.shown_port = local[1]
         child.remote = remote
         child.listener = cast("Tcp", self)
         child.orphan = True
         child.port = local[1]
+        child.syn_hops = hops
         self.table.add(child, child.port)
         self.table.connections[local, remote] = child
-        assert self.incoming is not None
-        self.incoming[local, remote] = child
-        child.follow(Event.SYN_RECEIVED)
         child.choose_iss()
         return child
 
@@ -215,7 +212,8 @@ class Input(Output):
         """A connection of this listener's may be accepted."""
         assert self.incoming is not None
         assert self.accept_queue is not None
-        self.incoming.pop(child.connection, None)
+        if self.incoming:
+            self.incoming.pop(child.connection, None)
         self.accept_queue[child] = None
         self.notify(_DATA_READY)
 

@@ -49,11 +49,7 @@ class ShortCut(Input):
         listener = host.tcp_ports.listener(remote, local)
         if not isinstance(listener, Input) or listener.accept_queue_is_full():
             return False
-        self.state = _OPENED
-        self._count_own_syn()
-        child = listener.child_for(remote, local)
-        child.state = _OPENED
-        child._count_own_syn()
+        child = listener.child_for(remote, local, self.hop_limit)
         mss = min(self.path_mss, child.path_mss)
         self._learn_directly(child, mss)
         child._learn_directly(self, mss)
@@ -61,23 +57,21 @@ class ShortCut(Input):
         self.advertise()
         child.snd_edge = child.snd_nxt + self.rcv_edge - self.rcv_nxt
         self.peer, child.peer = child, cast("Tcp", self)
-        self.established()
-        child.established()
         self.quick_path = child.quick_path = not (self.shut or self.corked or child.corked)
         listener.connection_complete(child)
         self.state_changed()
         return True
 
-    def _count_own_syn(self) -> None:
-        self.rcv_wscale = WINDOW_SCALE
-        self.snd_una = self.snd_nxt = self.iss + 1
-
     def _learn_directly(self, other: ShortCut, mss: int) -> None:
+        self.state = _OPENED
+        self.snd_una = self.snd_nxt = self.iss + 1
         self.rcv_nxt = self.rcv_acked = other.iss + 1
-        self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
-        self.snd_wscale = WINDOW_SCALE
-        self.snd_edge = self.snd_nxt + min(other.free_to_receive(), UNSCALED)
+        # Nothing is queued yet: the whole buffer is the window, unscaled on a SYN.
+        self.rcv_edge = self.rcv_nxt + min(self.rcvbuf, UNSCALED)
+        self.snd_edge = self.snd_nxt + min(other.rcvbuf, UNSCALED)
+        self.rcv_wscale = self.snd_wscale = WINDOW_SCALE
         self.mss = mss
+        self.established()
 
     # Data
 

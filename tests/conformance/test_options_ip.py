@@ -65,6 +65,8 @@ OPTIONS = [
     ip("IP_TTL", INET, 64, refused(0) | HOPS),
     ip("IP_HDRINCL", INET, 0, READ_ONLY),
     ip("IP_RECVTOS", INET, 0, BOOLEAN),
+    Option("IP_PKTINFO", IPPROTO_IP, 8, INET, 0, BOOLEAN),
+    Option("IP_RECVTTL", IPPROTO_IP, 12, INET, 0, BOOLEAN),
     ip("IP_RECVOPTS", INET, 0, BOOLEAN),
     ip("IP_RETOPTS", INET, 0, BOOLEAN),
     ip("IP_TRANSPARENT", INET, 0, BOOLEAN, privileged=True),

@@ -1,0 +1,139 @@
+"""What random programs found: rules that nobody had thought to ask for by name."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+
+import pytest
+
+from simnet.api import Network, Socket
+from tests.conformance.kinds import TCP_NAMES, TCP_PAIRS, Named, each
+from tests.conformance.outcomes import outcome
+
+INET, INET6 = socket.AF_INET, socket.AF_INET6
+STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
+V6ONLY = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
+
+Keep = Callable[[Socket], Socket]
+Pair = tuple[Socket, Socket]
+
+
+@pytest.fixture
+def udp6(net: Network, keep: Keep) -> Socket:
+    """An unbound datagram socket of IPv6."""
+    return keep(net.socket(INET6, DGRAM))
+
+
+def dual(net: Network, keep: Keep) -> Socket:
+    """A datagram socket that hears both versions of IP."""
+    sock = keep(net.socket(INET6, DGRAM))
+    sock.bind(("::", 0))
+    return sock
+
+
+def test_a_mapped_destination_takes_a_datagram_through_ipv4(
+    net: Network, keep: Keep, udp6: Socket
+) -> None:
+    """MSG_OOB is refused by UDP over IPv4 and ignored over IPv6, whatever the socket is."""
+    port = dual(net, keep).getsockname()[1]
+    assert outcome(udp6.sendto, b"x", socket.MSG_OOB, ("::ffff:127.0.0.1", port)) == "EOPNOTSUPP"
+    assert outcome(udp6.sendto, b"x", socket.MSG_OOB, ("::1", port)) == 1
+
+
+def test_a_begun_datagram_keeps_its_version_of_ip(net: Network, keep: Keep, udp6: Socket) -> None:
+    """One begun over IPv4 takes any address; one begun over IPv6 refuses a mapped one."""
+    receiver = dual(net, keep)
+    six = receiver.getsockname()
+    four = ("::ffff:127.0.0.1", six[1])
+    six = ("::1", six[1])
+    assert udp6.sendto(b"a", socket.MSG_MORE, four) == 1
+    assert udp6.sendto(b"b", six) == 1
+    assert receiver.recv(9) == b"ab"
+    assert udp6.sendto(b"a", socket.MSG_MORE, six) == 1
+    assert outcome(udp6.sendto, b"b", four) == "EINVAL"
+    assert udp6.sendto(b"b", six) == 1
+    assert receiver.recv(9) == b"ab"
+
+
+@pytest.mark.parametrize("type", [STREAM, DGRAM])
+@pytest.mark.parametrize(
+    ("host", "only"), [("::1", 1), ("::", 0), ("::ffff:127.0.0.1", 0)], ids=str
+)
+def test_a_bound_ipv6_address_makes_a_socket_v6only(
+    net: Network, keep: Keep, type: int, host: str, only: int
+) -> None:
+    """IPV6_V6ONLY reads 1 from then on; the wildcard and mapped addresses leave it."""
+    sock = keep(net.socket(INET6, type))
+    sock.bind((host, 0))
+    assert sock.getsockopt(*V6ONLY) == only
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "other"),
+    [
+        ("::ffff:127.0.0.1", "::ffff:127.0.0.3", "EAFNOSUPPORT"),
+        ("::ffff:127.0.0.1", "::ffff:0.0.0.0", "EAFNOSUPPORT"),
+        ("::1", "::1", "ENETUNREACH"),
+    ],
+)
+@pytest.mark.parametrize("type", [STREAM, DGRAM])
+def test_a_bound_address_decides_which_version_of_ip_is_reached(
+    net: Network, keep: Keep, type: int, host: str, own: str, other: str
+) -> None:
+    """From a mapped address there is no way to IPv6, and the other way round."""
+    sock = keep(net.socket(INET6, type))
+    sock.bind((own, 0))
+    foreign = "::1" if host != "::1" else "::ffff:127.0.0.1"
+    assert outcome(sock.connect, (foreign, 9)) == other
+
+
+@pytest.mark.parametrize(
+    ("family", "own", "wildcard", "meant"),
+    [
+        (INET, "127.0.0.3", "0.0.0.0", "127.0.0.3"),
+        (INET, "0.0.0.0", "0.0.0.0", "127.0.0.1"),
+        (INET6, "::ffff:127.0.0.3", "::ffff:0.0.0.0", "::ffff:127.0.0.3"),
+        (INET6, "::ffff:127.0.0.3", "::", "::ffff:127.0.0.1"),
+        (INET6, "::", "::", "::1"),
+        (INET6, "::", "::ffff:0.0.0.0", "::ffff:127.0.0.1"),
+    ],
+)
+def test_the_wildcard_as_a_destination_means_the_own_address(
+    net: Network, keep: Keep, family: int, own: str, wildcard: str, meant: str
+) -> None:
+    """Over IPv4 the address that the socket is bound to; without one, the loopback."""
+    sock = keep(net.socket(family, DGRAM))
+    sock.bind((own, 0))
+    sock.connect((wildcard, 9))
+    assert sock.getpeername()[:2] == (meant, 9)
+
+
+def test_a_mapped_peer_without_a_port_cannot_be_sent_to(udp6: Socket) -> None:
+    """connect() takes port 0; over IPv4 an IPv6 socket then sends as to an address: EINVAL."""
+    udp6.connect(("::ffff:127.0.0.1", 0))
+    assert outcome(udp6.send, b"x") == "EINVAL"
+
+
+@each(TCP_NAMES, argument="named")
+def test_an_accepted_stream_shows_its_clients_hop_limit(net: Network, named: Named) -> None:
+    """The limit for groups is, on the accepted end, what the client's SYN came with."""
+    six = named.family == INET6
+    level = socket.IPPROTO_IPV6 if six else socket.IPPROTO_IP
+    one = socket.IPV6_UNICAST_HOPS if six else socket.IP_TTL
+    many = socket.IPV6_MULTICAST_HOPS if six else socket.IP_MULTICAST_TTL
+    with named.listening(net) as listener, named.socket(net) as client:
+        client.setsockopt(level, one, 33)
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as server:
+            limits = [sock.getsockopt(level, many) for sock in (listener, client, server)]
+    assert limits == [1, 1, 33]
+
+
+@each(TCP_PAIRS)
+def test_recvmsg_counts_what_it_discards(net: Network, pair: Pair) -> None:
+    """MSG_TRUNC on TCP throws the bytes away, and the message is as long as they were."""
+    a, b = pair
+    assert a.send(b"abcd") == 4
+    assert len(b.recvmsg(3, 0, socket.MSG_TRUNC)[0]) == 3
+    assert b.recv(9) == b"d"
