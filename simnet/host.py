@@ -14,7 +14,6 @@ from simnet import api, constants, pollers, stdlib
 from simnet.addresses import (
     BROADCAST4,
     IP,
-    LOOPBACK4,
     InetAddress,
     is_any,
     is_ipv4,
@@ -115,12 +114,12 @@ class Host(api.Network):
             return "127.0.0.1" if four else "::1"
         if ip in self.addresses:
             return ip
-        own = self._own_address(four)
+        own = self.own_address(four)
         if own is None:
             raise os_error(errno.ENETUNREACH)
         return own
 
-    def _own_address(self, four: bool) -> IP | None:
+    def own_address(self, four: bool) -> IP | None:
         """The first address of a version that other hosts know."""
         return next((own for own in self.addresses if is_ipv4(own) == four), None)
 
@@ -148,11 +147,7 @@ class Host(api.Network):
         """The index of the interface on the way to an address; 0 if there is none."""
         if is_any(ip) or is_loopback(ip):
             return LO
-        return ETH0 if self._own_address(is_ipv4(ip)) is not None else 0
-
-    def address_on(self, index: int) -> IP:
-        """The first IPv4 address of an interface; the loopback's if it has none."""
-        return (index == ETH0 and self._own_address(four=True)) or LOOPBACK4
+        return ETH0 if self.own_address(is_ipv4(ip)) is not None else 0
 
     def join_group(self, endpoint: Udp, group: IP, index: int) -> None:
         """A socket hears a group, on one interface."""

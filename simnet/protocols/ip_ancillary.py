@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from simnet import constants
-from simnet.addresses import ANY4, ANY6, IP, is_ipv4, is_multicast, packed
+from simnet.addresses import IP, is_any, is_ipv4, is_multicast, packed
 from simnet.errors import os_error
 from simnet.protocols.base import Ancillary
 from simnet.wire import Datagram
@@ -121,7 +121,7 @@ def _mapped_source(data: bytes) -> _Found:
 
 
 def _source(ip: IP, index: int) -> _Found:
-    return {"source": None if ip in (ANY4, ANY6) else ip, "interface": index}
+    return {"source": None if is_any(ip) else ip, "interface": index}
 
 
 def fields(kept: Mapping[tuple[int, int], Any], ip: IP, default_ttl: int) -> tuple[int, int]:
@@ -166,7 +166,7 @@ def arrived(
         return items
     level = socket.IPPROTO_IP
     if wants(level, _PKTINFO):
-        local = destination if host.is_unicast(destination) else host.address_on(index)
+        local = _answering_address(datagram, host)
         info = _IN_PKTINFO.pack(index, packed(local), packed(destination))
         items.append((level, _PKTINFO, info))
     if wants(level, _RECVTTL):
@@ -174,3 +174,11 @@ def arrived(
     if wants(level, socket.IP_RECVTOS):
         items.append((level, socket.IP_TOS, bytes([datagram.tos])))
     return items
+
+
+def _answering_address(datagram: Datagram, host: Host) -> IP:
+    """Where an answer would come from (fib_compute_spec_dst)."""
+    source, destination = datagram.source[0], datagram.destination[0]
+    if host.is_unicast(destination):
+        return destination
+    return source if is_any(source) else host.source_for(source)

@@ -115,7 +115,7 @@ class Udp(InetEndpoint):
     )
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
-        super().__init__(host, family, type, proto)
+        super().__init__(host, family, type, proto, host.udp_ports)
         self.queue: deque[_Queued] = deque()
         self.used = 0
         # MSG_MORE: the datagram that is being put together, and what it will be like.
@@ -130,10 +130,6 @@ class Udp(InetEndpoint):
         # Groups joined, with the index of the interface; in the order of joining.
         self.memberships: dict[tuple[IP, int], None] | None = None
         self.multicast = MULTICAST4 if family == constants.AF_INET else MULTICAST6
-
-    @property
-    def table(self) -> PortTable:
-        return self.host.udp_ports
 
     @property
     def state_name(self) -> str:
@@ -181,7 +177,7 @@ class Udp(InetEndpoint):
             if is_any(source):
                 source = self.multicast.address
             if is_any(source) and self.multicast.index == LO:
-                return self.host.address_on(ETH0)
+                return self.host.own_address(four=True) or ANY4
         elif self._interface_for(ip) == LO:
             # The loopback has no route to groups of IPv6 (measured on Linux 6.18).
             raise os_error(errno.ENETUNREACH)
@@ -291,15 +287,19 @@ class Udp(InetEndpoint):
     def _envelope_to_many(self, envelope: Datagram, interface: int) -> Datagram:
         """The same for a group or for everybody, with the interface that it goes out through."""
         source, group = envelope.source[0], envelope.destination[0]
-        looped = True
-        if is_multicast(group):
-            interface = interface or self._interface_for(group)
-            if interface == ETH0 and is_ipv4(source) and is_loopback(source):
-                raise os_error(errno.EINVAL)
+        if not is_multicast(group):
+            interface = interface or self.host.interface_of(group) or self.host.interface_of(source)
+            return envelope._replace(interface=interface)
+        interface = interface or self._interface_for(group)
+        kept, inside = self.settings.kept, is_loopback(source)
+        if not is_ipv4(group):
+            # What comes from ::1 is no good on another interface.
+            looped = not inside and bool(kept.get(_LOOP6, 1))
+            return envelope._replace(interface=interface or ETH0, looped=looped)
+        if inside and interface == ETH0:
+            raise os_error(errno.EINVAL)
         interface = interface or self.host.interface_of(source)
-        if is_multicast(group) and interface != LO:
-            option = _LOOP if is_ipv4(group) else _LOOP6
-            looped = bool(self.settings.kept.get(option, 1))
+        looped = interface == LO or bool(kept.get(_LOOP, 1))
         return envelope._replace(interface=interface, looped=looped)
 
     def _send_more(self, data: bytes, flags: int) -> int:
