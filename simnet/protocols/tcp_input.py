@@ -60,6 +60,10 @@ class Input(Output):
         elif segment.flags & SYN and not self.accept_queue_is_full():
             # A full queue drops the SYN; the client repeats it (tcp_conn_request).
             child = self.child_for(segment.destination, segment.source, segment.hops)
+            assert self.incoming is not None
+            self.incoming[child.connection] = child
+            child.state = State.LISTEN
+            child.follow(Event.SYN_RECEIVED)
             child.learn_peer_options(segment)
             child.send_syn()
 

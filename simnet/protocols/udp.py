@@ -229,14 +229,13 @@ class Udp(InetEndpoint):
         self._autobind()
         begun = self._begun
         target = address if address or begun else self.remote
-        if target is None and begun is None:
-            raise os_error(errno.EDESTADDRREQ)
         if target is not None:
             target = self.meant(target[0]), target[1]
             if self.v6only and is_ipv4(target[0]):
                 raise os_error(errno.ENETUNREACH)
         # An IPv4 destination leads a socket of IPv6 to udp_sendmsg, as a datagram begun there does.
-        four = any(each and is_ipv4(each[0]) for each in (target, begun and begun.destination))
+        to = target, begun and begun.destination
+        four = self.family == constants.AF_INET or any(each and is_ipv4(each[0]) for each in to)
         if four and len(data) > 0xFFFF:
             raise os_error(errno.EMSGSIZE)
         if four and flags & constants.MSG_OOB:
@@ -245,7 +244,8 @@ class Udp(InetEndpoint):
             if four and not is_ipv4(begun.destination[0]):
                 raise os_error(errno.EINVAL)
             return self._send_more(bytes(data), flags)
-        assert target is not None
+        if target is None:
+            raise os_error(errno.EDESTADDRREQ)
         # To udp_sendmsg the peer of a socket of IPv6 is as an address in the call.
         named = address is not None or is_ipv4(target[0]) != (self.family == constants.AF_INET)
         if named and not target[1]:
