@@ -41,6 +41,17 @@ def test_a_mapped_destination_takes_a_datagram_through_ipv4(
     assert outcome(udp6.sendto, b"x", socket.MSG_OOB, ("::1", port)) == 1
 
 
+@pytest.mark.parametrize(
+    ("family", "errors"), [(INET, ["EOPNOTSUPP", "EMSGSIZE"]), (INET6, ["EDESTADDRREQ"] * 2)]
+)
+def test_what_a_datagram_without_a_destination_is_refused_for(
+    net: Network, keep: Keep, family: int, errors: list[str]
+) -> None:
+    """IPv4 looks at flags and size before it asks for an address."""
+    sock = keep(net.socket(family, DGRAM))
+    assert [outcome(sock.send, b"x", socket.MSG_OOB), outcome(sock.send, bytes(70_000))] == errors
+
+
 def test_a_begun_datagram_keeps_its_version_of_ip(net: Network, keep: Keep, udp6: Socket) -> None:
     """One begun over IPv4 takes any address; one begun over IPv6 refuses a mapped one."""
     receiver = dual(net, keep)
