@@ -1,0 +1,163 @@
+"""The command; see the package's docstring."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+
+import attrs
+import click
+
+from tests.mutation import rules, runner, selection
+from tests.mutation.operators import Mutant, mutants_of
+from tests.mutation.survivors import Explained, load_explained
+
+KEPT = Path(".mutants")
+TREE = Path()
+
+
+@attrs.frozen
+class Outcome:
+    """A mutant and its verdict; how many tests were asked, of how many that run its line."""
+
+    mutant: Mutant
+    verdict: str
+    asked: int
+    of: int
+
+    @property
+    def lived(self) -> bool:
+        return self.verdict in (runner.SURVIVED, runner.NOT_RUN)
+
+
+def all_mutants(patterns: Sequence[str]) -> list[Mutant]:
+    """Of the files that match, in order."""
+    paths = [path for pattern in patterns for path in sorted(TREE.glob(pattern))]
+    return [mutant for path in paths for mutant in mutants_of(path.as_posix(), path.read_text())]
+
+
+def measured_map(work: Path) -> selection.Map:
+    """The map of the tree as it is; measured now if the kept one is of another tree."""
+    target = KEPT / f"{selection.fingerprint(TREE)}.map"
+    if not target.exists():
+        click.echo("measuring which test runs which line; this takes several minutes")
+        KEPT.mkdir(exist_ok=True)
+        selection.measure(runner.copy_tree(TREE, work / "measured"), target.absolute())
+    return selection.Map(target)
+
+
+def run(
+    mutants: Sequence[Mutant],
+    tests: selection.Map,
+    work: Path,
+    *,
+    jobs: int,
+    most: int,
+    limit: float,
+) -> Iterator[Outcome]:
+    """Verdicts in the order of the mutants, each found on one of `jobs` copies of the tree."""
+    trees: SimpleQueue[Path] = SimpleQueue()
+    for number in range(jobs):
+        trees.put(runner.copy_tree(TREE, work / f"copy-{number}"))
+
+    def outcome(mutant: Mutant) -> Outcome:
+        names = tests.tests_for(mutant)
+        tree = trees.get()
+        try:
+            verdict = runner.judge(tree, mutant, names, most=most, seconds=limit)
+        finally:
+            trees.put(tree)
+        return Outcome(mutant, verdict, min(most, len(names)), len(names))
+
+    with ThreadPoolExecutor(jobs) as pool:
+        yield from pool.map(outcome, mutants)
+
+
+def show(outcome: Outcome, explanation: Explained | None) -> None:
+    """One survivor, readably."""
+    mutant = outcome.mutant
+    click.echo(
+        f"\n{mutant.path}:{mutant.lines.start} {mutant.function}: {outcome.verdict}", nl=False
+    )
+    click.echo(f" ({outcome.asked} of {outcome.of} tests asked)")
+    click.echo(mutant.diff)
+    if explanation:
+        click.echo(f"explained: {explanation.reason.strip()}")
+    else:
+        path, function, before, after, nth = mutant.identity
+        click.echo("not explained; its entry in survivors.yaml would begin:")
+        click.echo(
+            f"- path: {path}\n  function: {function}\n  before: {before!r}\n  after: {after!r}"
+        )
+        click.echo(f"  nth: {nth}" if nth > 1 else "", nl=nth > 1)
+
+
+@click.command()
+@click.option("--sample", default=200, show_default=True, help="How many mutants to draw.")
+@click.option("--seed", default=1, show_default=True, help="Which ones.")
+@click.option("--jobs", default=1, show_default=True, help="How many at a time.")
+@click.option("--files", multiple=True, default=rules.FILES, help="Patterns of files to mutate.")
+@click.option("--most", default=1500, show_default=True, help="Tests for each mutant at most.")
+@click.option("--limit", default=120.0, show_default=True, help="Seconds for each mutant at most.")
+@click.option("--explained", is_flag=True, help="Try the explained survivors, and nothing else.")
+def main(
+    sample: int,
+    seed: int,
+    jobs: int,
+    files: tuple[str, ...],
+    most: int,
+    limit: float,
+    explained: bool,
+) -> None:
+    """Plant mutants in the simulator and count how many the tests notice."""
+    population = all_mutants(files)
+    known = load_explained()
+    stale = [
+        each
+        for each in known
+        if each.identity not in {m.identity for m in all_mutants(rules.FILES)}
+    ]
+    if explained:
+        chosen = [m for m in population if m.identity in {each.identity for each in known}]
+    else:
+        chosen = random.Random(seed).sample(population, min(sample, len(population)))
+    reasons = {each.identity: each for each in known}
+    counts: Counter[str] = Counter()
+    unexplained: list[Outcome] = []
+    refuted: list[Outcome] = []
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        tests = measured_map(Path(name))
+        if tests.failed:
+            click.echo(f"left out: {len(tests.failed)} tests that fail without any mutant")
+        for outcome in run(chosen, tests, Path(name), jobs=jobs, most=most, limit=limit):
+            counts[outcome.verdict] += 1
+            click.echo(f"\r{sum(counts.values())} of {len(chosen)}", nl=False, err=True)
+            explanation = reasons.get(outcome.mutant.identity)
+            if outcome.lived:
+                show(outcome, explanation)
+                if not explanation:
+                    unexplained.append(outcome)
+            elif explanation:
+                refuted.append(outcome)
+    total = sum(counts.values())
+    killed = counts[runner.KILLED] + counts[runner.TIMEOUT]
+    judged = killed + len(unexplained)
+    tally = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    click.echo(f"\n{total} of {len(population)} mutants: {tally}")
+    click.echo(f"noticed: {100 * killed / max(total, 1):.1f} %")
+    click.echo(f"of those not explained as equivalent: {100 * killed / max(judged, 1):.1f} %")
+    for outcome in refuted:
+        click.echo(f"explained, yet killed: {outcome.mutant.identity}")
+    for each in stale:
+        click.echo(f"explained, yet no such mutant: {each.identity}")
+    sys.exit(bool(unexplained or refuted or stale))
+
+
+if __name__ == "__main__":
+    main()

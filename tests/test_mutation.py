@@ -1,0 +1,84 @@
+"""The mutation tool itself: it kills what can be killed, and only that."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.mutation import runner
+from tests.mutation.operators import Mutant, mutants_of
+from tests.mutation.survivors import load_explained
+
+TOY = '''\
+def clamp(number):
+    """Not below zero. This text has no mutants."""
+    if number < 0:
+        return 0
+    return number
+'''
+TEST = """\
+from toy import clamp
+
+def test_clamp():
+    assert [clamp(n) for n in (-1, 0, 1)] == [0, 0, 1]
+"""
+ENDLESS = "while True:\n    pass\n"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A project of one function and its test."""
+    (tmp_path / "toy.py").write_text(TOY)
+    (tmp_path / "test_toy.py").write_text(TEST)
+    return tmp_path
+
+
+def mutant(before: str, after: str) -> Mutant:
+    """The toy's mutant that makes this change."""
+    (found,) = (m for m in mutants_of("toy.py", TOY) if m.change == (before, after))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ("if number < 0:", "if not (number < 0):", runner.KILLED),
+        ("return number", "return None", runner.KILLED),
+        ("if number < 0:", "if number <= 0:", runner.SURVIVED),  # 0 either way
+    ],
+)
+def test_a_planted_mutant_gets_its_verdict(
+    tree: Path, before: str, after: str, verdict: str
+) -> None:
+    """One that changes an answer is killed; an equivalent one survives; the tree is as before."""
+    with runner.planted(tree, mutant(before, after)):
+        assert runner.run_tests(tree, ["test_toy.py"], seconds=60) == verdict
+    assert (tree / "toy.py").read_text() == TOY
+
+
+def test_a_mutant_that_never_ends_is_stopped(tree: Path) -> None:
+    """The time for a mutant is limited."""
+    (tree / "toy.py").write_text(ENDLESS)
+    assert runner.run_tests(tree, ["test_toy.py"], seconds=3) == runner.TIMEOUT
+
+
+def test_every_mutant_is_another_program() -> None:
+    """All are valid Python, no two are equal, and each has an identity of its own."""
+    mutants = mutants_of("toy.py", TOY)
+    for each in mutants:
+        compile(each.mutated, "toy.py", "exec")
+    assert len({each.identity for each in mutants}) == len(mutants) > 5
+
+
+def test_a_survivor_shows_as_a_diff() -> None:
+    """With the lines around it."""
+    diff = mutant("if number < 0:", "if number <= 0:").diff
+    assert "-    if number < 0:\n+    if number <= 0:" in diff
+
+
+def test_explanations_are_of_mutants_that_exist() -> None:
+    """survivors.yaml keeps pace with the code."""
+    for each in load_explained():
+        source = Path(each.path).read_text()
+        assert each.identity in {m.identity for m in mutants_of(each.path, source)}, each
