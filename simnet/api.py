@@ -14,8 +14,8 @@ Units and errors, everywhere:
   `OverflowError`, with its text.
 * A name that does not resolve raises `socket.gaierror` or `socket.herror`.
 
-What this contract leaves out on purpose: signals, `ioctl` and `fcntl` on descriptors, raw and packet
-sockets, and every address family other than AF_INET, AF_INET6 and AF_UNIX.
+What this contract leaves out on purpose: signals, `ioctl` and `fcntl` on descriptors, raw and
+packet sockets, and every address family other than AF_INET, AF_INET6 and AF_UNIX.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Waiting: the one place where a call that cannot proceed becomes one that waits.
 
-Two goals conflict: look as if the call blocked, and report its errors at once. So each call is tried,
-and while it gives None it waits for news of the endpoint and is tried again. Three modes:
+Two goals conflict: look as if the call blocked, and report its errors at once. So each call is
+tried, and while it gives None it waits for news of the endpoint and is tried again. Three modes:
 
 * non-blocking: EAGAIN, after others had their turn;
 * a Python timeout: wait until the endpoint polls ready, then try (`sock_call_ex` of CPython); the

@@ -1,6 +1,7 @@
 """The numbers of `socket`'s constants, as plain integers.
 
-The module's own are enumeration members, whose arithmetic is slow on the paths that every call takes.
+The module's own are enumeration members, whose arithmetic is slow on the paths that every call
+takes.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ MSG_WAITALL = int(_socket.MSG_WAITALL)
 MSG_ERRQUEUE = int(_socket.MSG_ERRQUEUE)
 MSG_NOSIGNAL = int(_socket.MSG_NOSIGNAL)
 MSG_MORE = int(_socket.MSG_MORE)
+MSG_CMSG_CLOEXEC = int(_socket.MSG_CMSG_CLOEXEC)
 
 SOL_SOCKET = _socket.SOL_SOCKET
 IPPROTO_TCP = int(_socket.IPPROTO_TCP)

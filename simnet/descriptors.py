@@ -1,8 +1,8 @@
 """Descriptors: small integers for open endpoints and pollers, the lowest free one first.
 
 They start far above any number that the operating system hands out, so that a simulated one given
-to the real kernel can only fail. All hosts of a world share one table, as the hosts of a world share
-one program.
+to the real kernel can only fail. All hosts of a world share one table, as the hosts of a world
+share one program.
 """
 
 from __future__ import annotations

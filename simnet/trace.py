@@ -1,8 +1,8 @@
 """The append-only record of what happened in a world.
 
 A record is a tuple: (virtual time in ns, what happened, who or which socket, details...), made of
-integers, strings, bytes, None and tuples of them. The last few thousand are kept for reports, all of them
-if the world records. The digest covers every record, kept or not.
+integers, strings, bytes, None and tuples of them. The last few thousand are kept for reports, all
+of them if the world records. The digest covers every record, kept or not.
 
 Records of data moved hold its length, not its content, unless the world records.
 """

@@ -1,11 +1,11 @@
 """What every endpoint is: the kernel half of a socket, shared by all descriptors of it.
 
-An endpoint never blocks. A call that would have to wait returns None; whoever wants to wait does so
-on the endpoint's readiness and calls again. Failures raise OSError with the kernel's errno. Data and
-addresses come checked and in their internal form:
+An endpoint never blocks. A call that would have to wait returns None; whoever wants to wait does
+so on the endpoint's readiness and calls again. Failures raise OSError with the kernel's errno.
+Data and addresses come checked and in their internal form:
 
 * data is `bytes` (or a memoryview that the caller will not change);
-* an inet address is an `InetAddress`; a unix address is `str`, `bytes` (abstract) or None (unnamed).
+* an inet address is an `InetAddress`; a unix address is `str`, `bytes` (abstract) or None.
 
 The defaults here answer as a protocol that lacks the operation does: EOPNOTSUPP.
 """

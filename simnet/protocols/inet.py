@@ -1,4 +1,4 @@
-"""What TCP and UDP endpoints share: local and remote addresses, and binding (af_inet.c, af_inet6.c).
+"""What TCP and UDP endpoints share: addresses and binding (af_inet.c, af_inet6.c).
 
 Not modelled: privileged ports (every host acts as root), IP_FREEBIND, devices.
 """
@@ -89,7 +89,7 @@ class InetEndpoint(Endpoint):
         return not self.port
 
     def check_local(self, ip: IP) -> None:
-        """EADDRNOTAVAIL for an address that is not this host's, EINVAL for one of another family."""
+        """EADDRNOTAVAIL for another host's address, EINVAL for one of another family."""
         if self.family == constants.AF_INET6 and is_ipv4(ip) and self.v6only:
             raise os_error(errno.EINVAL)
         if is_any(ip) or is_multicast(ip) or self.host.is_local(ip) or self.host.is_broadcast(ip):
@@ -98,9 +98,8 @@ class InetEndpoint(Endpoint):
 
     def bind(self, address: InetAddress) -> None:
         ip, port = address
-        if self.family == constants.AF_INET6 and not is_ipv4(ip) and is_multicast(ip):
-            if self.is_stream:
-                raise os_error(errno.EINVAL)
+        if self.is_stream and not is_ipv4(ip) and is_multicast(ip):
+            raise os_error(errno.EINVAL)
         self.check_local(ip)
         if not self.may_rebind():
             raise os_error(errno.EINVAL)

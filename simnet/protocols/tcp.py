@@ -64,10 +64,9 @@ class Tcp(ShortCut):
         if self.state is not State.LISTEN:
             raise os_error(errno.EINVAL)
         assert self.accept_queue is not None
-        for child in self.accept_queue:
-            break
-        else:
+        if not self.accept_queue:
             return None
+        child = next(iter(self.accept_queue))
         del self.accept_queue[child]
         child.orphan = False
         child.listener = None
@@ -158,7 +157,7 @@ class Tcp(ShortCut):
         return self.table.free_port(acceptable, odd=False) or 0
 
     def _is_free_connection(self, key: tuple[InetAddress, InetAddress]) -> bool:
-        """No connection has these addresses; one in TIME_WAIT gives way on loopback (tcp_tw_reuse 2)."""
+        """Nobody has these addresses; TIME_WAIT gives way on loopback (tcp_tw_reuse 2)."""
         other = self.table.connections.get(key)
         if other is None:
             return True

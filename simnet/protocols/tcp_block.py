@@ -1,11 +1,11 @@
 """The state of one TCP connection, and the small steps that everything else is made of.
 
 Sequence numbers are kept as unbounded integers, and cut to 32 bits only in segments: comparisons
-are then plain. `snd_` and `rcv_` names are those of RFC 9293, section 3.3.1; an "edge" is a sequence
-number: the first one beyond a window.
+are then plain. `snd_` and `rcv_` names are those of RFC 9293, section 3.3.1; an "edge" is a
+sequence number: the first one beyond a window.
 
-Modelled after Linux: Minshall's variant of Nagle's algorithm, delayed acknowledgements with quick and
-ping-pong modes (tcp_input.c), silly window avoidance by the receiver.
+Modelled after Linux: Minshall's variant of Nagle's algorithm, delayed acknowledgements with quick
+and ping-pong modes (tcp_input.c), silly window avoidance by the receiver.
 
 Not modelled: retransmission of data, reassembly, congestion control, timestamps, selective
 acknowledgements, ECN, fast open; and the kernel's accounting of buffers in `skb` overhead: a send
@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, cast
 from simnet.addresses import InetAddress, is_ipv4
 from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
 from simnet.errors import os_error
-from simnet.ports import PortTable
 from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.ip_ancillary import fields
 from simnet.protocols.tcp_states import TRANSITIONS, Event, State
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 SEQUENCE_SPACE = 1 << 32
 SEQUENCE_MASK = SEQUENCE_SPACE - 1
 
-# Linux: TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN, TCP_TIMEOUT_INIT; and how long a cork holds.
+# TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN, TCP_TIMEOUT_INIT; how long a cork holds.
 DELAYED_ACK_NS = 40 * MILLISECOND_NS
 QUICK_ACKS = 16
 TIME_WAIT_NS = 60 * SECOND_NS
@@ -44,7 +43,7 @@ CORK_NS = 200 * MILLISECOND_NS
 # The scale that we offer, and the largest window that fits a header unscaled.
 WINDOW_SCALE = 7
 UNSCALED = 65535
-# What a connected socket's send buffer grows to unless SO_SNDBUF was set (measured: 2626560 or more).
+# What a connected socket's send buffer grows to unless SO_SNDBUF was set (measured: or more).
 AUTOTUNED_SNDBUF = 2626560
 # The receiver's guess of the peer's segment size before it has seen one (TCP_MSS_DEFAULT).
 SMALL_MSS = 536
@@ -106,8 +105,8 @@ class ControlBlock(InetEndpoint):
         "snd_wscale",
         "socket_state",
         "state",
-        "syn_hops",
         "syn_attempts",
+        "syn_hops",
         "unsent",
         "urgent",
         "urgent_byte",

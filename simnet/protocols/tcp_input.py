@@ -382,7 +382,10 @@ class Input(Output):
 
 
 class StandIn:
-    """What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read (tcp_minisocks.c)."""
+    """What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read.
+
+    Modelled after Linux's `tcp_timewait_sock` (tcp_minisocks.c).
+    """
 
     __slots__ = (
         "_host",

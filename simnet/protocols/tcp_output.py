@@ -14,7 +14,7 @@ from simnet.protocols.tcp_block import (
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
-# net.ipv4.tcp_syn_retries and tcp_syn_linear_timeouts: after 4 tries a second apart, the time doubles.
+# net.ipv4.tcp_syn_retries, and tcp_syn_linear_timeouts: so many at first a second apart.
 SYN_RETRIES = 6
 SYN_LINEAR_TIMEOUTS = 4
 SYNACK_RETRIES = 5

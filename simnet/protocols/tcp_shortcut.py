@@ -174,7 +174,7 @@ class ShortCut(Input):
         return data
 
     def after_reading(self) -> None:
-        """Tell the peer at once if reading made much room, or emptied the queue (tcp_cleanup_rbuf)."""
+        """Tell the peer if reading made much room or emptied the queue (tcp_cleanup_rbuf)."""
         if self.state is State.CLOSE:
             return
         if self.delayed_ack_due_ns and not self.pingpong and not self.queue.length:

@@ -1,8 +1,8 @@
 """TCP's states and every transition between them (RFC 9293, section 3.3.2).
 
 Two rules: every change of state is written here, and nothing here knows how it comes about. A
-missing entry is an error in the code, not in the peer: what is unacceptable in a segment is rejected
-before anything changes.
+missing entry is an error in the code, not in the peer: what is unacceptable in a segment is
+rejected before anything changes.
 
 As in Linux, two states are lived through by a small stand-in that outlasts the endpoint: a
 connection that both sides have finished waits in TIME_WAIT, and one that was closed here but not by

@@ -26,7 +26,6 @@ from simnet.addresses import (
     is_multicast,
 )
 from simnet.errors import os_error
-from simnet.ports import PortTable
 from simnet.protocols.base import (
     RCV_SHUTDOWN,
     SEND_SHUTDOWN,
