@@ -1,0 +1,96 @@
+"""Descriptors: the lowest free number first, far above the operating system's."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simnet.descriptors import FIRST, DescriptorTable
+
+
+class Thing:
+    """Something open, that counts who refers to it."""
+
+    def __init__(self) -> None:
+        self.references = 0
+
+    def hold(self) -> None:
+        """One more."""
+        self.references += 1
+
+    def release(self) -> None:
+        """One fewer."""
+        self.references -= 1
+
+
+@given(st.lists(st.integers(-5, 5), max_size=40))
+def test_a_new_descriptor_has_the_lowest_free_number(plan: list[int]) -> None:
+    """Against a plain set; a negative number opens, another closes one of those that are open."""
+    table = DescriptorTable(limit=100)
+    model: set[int] = set()
+    for choice in plan:
+        if choice < 0 or not model:
+            lowest = next(n for n in range(FIRST, FIRST + 100) if n not in model)
+            assert table.install(Thing()).number == lowest
+            model.add(lowest)
+        else:
+            number = sorted(model)[choice % len(model)]
+            table.close(number)
+            model.remove(number)
+        assert table.numbers() == sorted(model)
+
+
+def test_a_simulated_descriptor_means_nothing_to_the_operating_system() -> None:
+    """A program that gives it to the real kernel fails, and harms nothing."""
+    number = DescriptorTable(limit=1).install(Thing()).number
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(number)
+
+
+def test_too_many_descriptors_are_emfile() -> None:
+    """Until one is closed."""
+    table = DescriptorTable(limit=1)
+    first = table.install(Thing())
+    with pytest.raises(OSError, match="Too many open files") as caught:
+        table.install(Thing())
+    assert caught.value.errno == errno.EMFILE
+    table.close(first.number)
+    assert table.install(Thing()).number == first.number
+
+
+def test_a_descriptor_holds_what_it_refers_to() -> None:
+    """Two of them twice, and closed ones not."""
+    table = DescriptorTable(limit=9)
+    thing = Thing()
+    first, second = table.install(thing), table.install(thing)
+    assert thing.references == 2
+    table.close(first.number)
+    assert thing.references == 1
+    table.close(second.number)
+    assert thing.references == 0
+
+
+@pytest.mark.parametrize("call", [DescriptorTable.get, DescriptorTable.close])
+def test_a_number_that_is_not_open_is_ebadf(call: object) -> None:
+    """To look at and to close, a second time too."""
+    table = DescriptorTable(limit=9)
+    number = table.install(Thing()).number
+    table.close(number)
+    with pytest.raises(OSError, match="Bad file descriptor") as caught:
+        call(table, number)  # type: ignore[operator]
+    assert caught.value.errno == errno.EBADF
+
+
+def test_whoever_kept_a_closed_descriptor_sees_that_it_is_closed() -> None:
+    """Also when the number is in use again."""
+    table = DescriptorTable(limit=9)
+    kept = table.install(Thing())
+    table.close(kept.number)
+    again = table.install(Thing())
+    assert again.number == kept.number
+    assert kept.endpoint is None
+    assert table.get(again.number) is again
