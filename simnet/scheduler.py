@@ -116,8 +116,13 @@ class SimTask(api.Task):
             # The world is closed or was collected: end without a word.
             self._ended.happened = True
             return
-        except BaseException as exc:
+        except Exception as exc:
             self._exception = exc
+        except BaseException as exc:
+            # KeyboardInterrupt and its like are for the program, not for who joins the task.
+            self._exception = exc
+            self._exception_seen = True
+            self._scheduler.interrupt_main(exc)
         self._ended.happened = True
         self._ended.notify(EVERYTHING)
         self._scheduler.task_ended(self)
@@ -322,7 +327,7 @@ class Scheduler:
                 return self.main
             if not self.clock.fire_next():
                 if not self._until_idle:
-                    self.main.interruption = Deadlock(self.report())
+                    self.main.interruption = Deadlock("every task waits, " + self.report())
                 return self.main
             self._count_step()
         self._count_step()
@@ -337,11 +342,19 @@ class Scheduler:
         self.steps += 1
         if self.steps > self._max_steps:
             self.steps = 0
-            self.main.interruption = StepLimit(
-                f"no end after {self._max_steps} steps at {self.clock.now_ns / 1e9} s; "
-                "World(max_steps=...) allows more\n" + self.report()
+            self.interrupt_main(
+                StepLimit(
+                    f"no end after {self._max_steps} steps at {self.clock.now_ns / 1e9} s; "
+                    "World(max_steps=...) allows more; " + self.report()
+                )
             )
-            self.main.wake(EVERYTHING)
+
+    def interrupt_main(self, exception: BaseException) -> None:
+        """Raise it in the code outside all tasks, which runs next."""
+        self.main.interruption = exception
+        if not self.main.scheduled:
+            self.main.scheduled = True
+            self.ready.appendleft(self.main)
 
     # Running from outside
 
@@ -385,23 +398,21 @@ class Scheduler:
 
     def report(self) -> str:
         """Who waits for what, and where, one line each."""
-        lines = [f"every task waits at {self.clock.now_ns / 1e9:g} s:"]
-        for task in (self.main, *self.tasks):
-            if task.waiting is None:
-                continue
-            lines.append("  " + self._describe(task))
+        lines = [f"at {self.clock.now_ns / 1e9:g} s:"]
+        lines += [f"  {self._describe(task)}" for task in (self.main, *self.tasks)]
         for task in self.failed:
             lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
         return "\n".join(lines)
 
     def _describe(self, task: SimTask) -> str:
-        assert task.waiting is not None
-        call, subject = task.waiting
         where = f" on host {task.host.name!r}" if task.host is not None else ""
+        frame = _calling_frame() if task is self.current else task.frame()
         line = ""
-        frame = task.frame() if task is not self.current else _calling_frame()
         if frame is not None:
             line = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
+        if task.waiting is None:
+            return f"{task.name!r}{where}: runs{line}"
+        call, subject = task.waiting
         about = "" if subject is None else f" {subject!r}"
         return f"{task.name!r}{where}: {call}{about}{line}"
 
