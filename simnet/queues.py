@@ -71,3 +71,7 @@ class ByteQueue:
         """Forget everything."""
         self.chunks.clear()
         self.length = self.offset = 0
+
+
+# For whoever may never have anything to queue: shared, and never appended to.
+EMPTY = ByteQueue()

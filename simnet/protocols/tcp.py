@@ -20,6 +20,7 @@ from simnet.protocols.tcp_block import ControlBlock, SocketState, Urgent
 from simnet.protocols.tcp_input import StandIn
 from simnet.protocols.tcp_shortcut import ShortCut
 from simnet.protocols.tcp_states import MAY_SEND, Event, State
+from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import (
     POLLERR,
     POLLHUP,
@@ -228,6 +229,8 @@ class Tcp(ShortCut):
             self.wants_room = True
         if not count:
             return None
+        if self.unsent is EMPTY:
+            self.unsent = ByteQueue()
         self.unsent.append(bytes(data[:count]))
         if flags & constants.MSG_OOB and count == len(data):
             self.urgent_send_edge = self.write_edge

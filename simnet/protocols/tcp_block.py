@@ -23,7 +23,7 @@ from simnet.errors import os_error
 from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.ip_ancillary import fields
 from simnet.protocols.tcp_states import TRANSITIONS, Event, State
-from simnet.queues import ByteQueue
+from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class ControlBlock(InetEndpoint):
         self.rcv_mss = SMALL_MSS
         # What arrived in order and was not read; what was written and not sent.
         self.queue = ByteQueue()
-        self.unsent = ByteQueue()
+        self.unsent = EMPTY
         # Nagle: the end of the last small segment sent (snd_sml); nothing small is out if acked.
         self.nagle_small_edge = 0
         self.nodelay: bool = False
