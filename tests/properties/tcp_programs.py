@@ -1,7 +1,7 @@
 """Programs over TCP connections, for a strategy to draw: one task, sockets that never block.
 
-Unlike the programs that are compared with the kernel, these fill buffers, cork, and let virtual time
-pass, for both sides of the comparison are simulators and must agree to the byte.
+Unlike the programs that are compared with the kernel, these fill buffers, cork, and let virtual
+time pass, for both sides of the comparison are simulators and must agree to the byte.
 """
 
 from __future__ import annotations

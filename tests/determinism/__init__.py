@@ -1,0 +1,1 @@
+"""The same seed gives the same run: in every process, on every Python, and on no real network."""
