@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from simnet.addresses import ANY4, ANY6, IP, InetAddress, is_any, is_ipv4
+from simnet.constants import AF_INET
 from simnet.decisions import Stream
 from simnet.wire import Packet
 
@@ -21,6 +22,10 @@ EPHEMERAL = range(32768, 61000)
 
 class Bound(Protocol):
     """What the table knows of its members."""
+
+    @property
+    def family(self) -> int:
+        """AF_INET or AF_INET6."""
 
     @property
     def bound_ip(self) -> IP:
@@ -46,9 +51,15 @@ class Bound(Protocol):
         """A packet arrived for it."""
 
 
-def overlap(a: Bound, b: Bound) -> bool:
-    """Whether two local addresses have one in common (inet_rcv_saddr_equal)."""
-    return covers(a, b.bound_ip) or covers(b, a.bound_ip)
+def overlap(new: Bound, holder: Bound) -> bool:
+    """Whether two local addresses have one in common (inet_rcv_saddr_equal).
+
+    An IPv6 address that bind() did not choose leaves the socket open to IPv4: to a new IPv4
+    wildcard it is then an address like any other.
+    """
+    if covers(new, holder.bound_ip) or covers(holder, new.bound_ip):
+        return True
+    return new.bound_ip == ANY4 and new.family == AF_INET and not holder.v6only
 
 
 def covers(bound: Bound, ip: IP) -> bool:

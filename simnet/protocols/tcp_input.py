@@ -392,6 +392,7 @@ class StandIn:
         "_timer",
         "bound_ip",
         "ephemeral",
+        "family",
         "key",
         "rcv_nxt",
         "reuses_address",
@@ -408,6 +409,7 @@ class StandIn:
         self._host = block.host
         self.state = state
         self.key = block.connection
+        self.family = block.family
         self.bound_ip = block.bound_ip
         self.v6only = block.v6only
         self.ephemeral = block.ephemeral

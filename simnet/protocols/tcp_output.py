@@ -107,7 +107,7 @@ class Output(ControlBlock):
 
     def _holds_small(self) -> bool:
         """Whether a last small segment has to wait (tcp_nagle_test)."""
-        if self.urgent_send_edge > self.snd_nxt:
+        if self.urgent_send_edge > self.snd_una:
             return False
         if self.corked:
             return True

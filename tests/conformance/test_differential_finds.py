@@ -148,3 +148,34 @@ def test_recvmsg_counts_what_it_discards(net: Network, pair: Pair) -> None:
     assert a.send(b"abcd") == 4
     assert len(b.recvmsg(3, 0, socket.MSG_TRUNC)[0]) == 3
     assert b.recv(9) == b"d"
+
+
+@each(TCP_PAIRS)
+def test_small_data_goes_at_once_after_an_urgent_byte(net: Network, pair: Pair) -> None:
+    """Nagle's algorithm does not hold data back while an urgent byte is not acknowledged."""
+    a, b = pair
+    a.setblocking(False)
+    assert (a.send(b"1"), b.send(b"2")) == (1, 1)
+    assert (b.recv(1), a.recv(1)) == (b"1", b"2")
+    assert (a.send(b"!", socket.MSG_OOB), a.send(b"x")) == (1, 1)
+    assert b.recv(1, socket.MSG_DONTWAIT) == b"x"
+
+
+@pytest.mark.parametrize(
+    ("family", "host", "error"),
+    [
+        (INET, "0.0.0.0", "EADDRINUSE"),
+        (INET, "127.0.0.1", None),
+        (INET6, "::ffff:0.0.0.0", None),
+        (INET6, "::", "EADDRINUSE"),
+    ],
+)
+def test_a_wildcard_of_ipv4_meets_an_ipv6_address_that_connect_chose(
+    net: Network, keep: Keep, udp6: Socket, family: int, host: str, error: str | None
+) -> None:
+    """The socket is not V6ONLY then, and its address counts as one of IPv4 too."""
+    peer = dual(net, keep)
+    udp6.bind(("::", 0))
+    udp6.connect(("::1", peer.getsockname()[1]))
+    other = keep(net.socket(family, DGRAM))
+    assert outcome(other.bind, (host, udp6.getsockname()[1])) == error
