@@ -21,6 +21,7 @@ from simnet.protocols.tcp_states import State
 from simnet.protocols.udp import Udp
 from simnet.protocols.unix_base import UnixEndpoint
 from simnet.readiness import POLLIN, POLLRDNORM
+from simnet.tcp_info import tcp_info
 from simnet.wire import ETH0, LO
 
 # Half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF: a size is doubled to make room for overhead.
@@ -319,6 +320,7 @@ UDP_CORK = Place(
     lambda endpoint: int(cast(Udp, endpoint).cork),
     lambda endpoint, on: cast(Udp, endpoint).set_cork(bool(on)),
 )
+INFO = Place(lambda endpoint: tcp_info(cast(Tcp, endpoint)))
 MAXSEG = Place(_maxseg, _set_maxseg)
 QUICKACK = Place(lambda endpoint: int(not cast(Tcp, endpoint).pingpong), _set_quickack)
 WINDOW_CLAMP = Place(lambda endpoint: endpoint.settings.kept.get(_CLAMP, 0), _set_window_clamp)

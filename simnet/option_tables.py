@@ -34,7 +34,6 @@ from simnet.option_values import (
     unchanged,
     within,
 )
-from simnet.tcp_info import tcp_info
 
 ALL, INET, TCP, UDP, UNIX = Kind.ALL, Kind.INET, Kind.TCP, Kind.UDP, Kind.UNIX
 # Options that the module `socket` does not name on every version.
@@ -116,7 +115,7 @@ TCP_OPTIONS: tuple[Option, ...] = (
     _row("TCP_NODELAY", socket.TCP_NODELAY, TCP, act.NODELAY),
     _row("TCP_CORK", socket.TCP_CORK, TCP, act.CORK),
     _row("TCP_QUICKACK", socket.TCP_QUICKACK, TCP, act.QUICKACK),
-    _row("TCP_INFO", socket.TCP_INFO, TCP, Place(tcp_info), form=BYTES),
+    _row("TCP_INFO", socket.TCP_INFO, TCP, act.INFO, form=BYTES),
     _row(
         "TCP_MAXSEG",
         socket.TCP_MAXSEG,

@@ -104,14 +104,12 @@ class Wire:
         self._busy = False
 
     def attach(self, ip: IP, host: Host) -> None:
-        """An address of a host; ValueError if it is another's."""
-        if ip in self._hosts:
-            raise ValueError(f"{ip} is an address of host {self._hosts[ip].name!r} already")
+        """An address of a host, and of no other."""
         self._hosts[ip] = host
 
-    def knows(self, ip: IP) -> bool:
-        """Whether a host has that address."""
-        return ip in self._hosts
+    def owner(self, ip: IP) -> Host | None:
+        """The host that has an address of its own."""
+        return self._hosts.get(ip)
 
     def host_at(self, ip: IP, sender: Host) -> Host | None:
         """Who receives what `sender` sends to an address."""

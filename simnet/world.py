@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from simnet import stdlib
-from simnet.addresses import IP, numeric
+from simnet.addresses import BROADCAST4, IP, is_any, is_loopback, is_multicast, numeric
 from simnet.clock import SECOND_NS, Clock, nanoseconds
 from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
@@ -52,6 +52,7 @@ class World:
         self.wire.ideal = shortcut and not record
         self.hosts: dict[str, Host] = {}
         self._sockets = 0
+        self._addresses_tried = 0
 
     # Hosts
 
@@ -62,25 +63,36 @@ class World:
         if ip is None:
             ip = self._free_address()
         addresses = [self._checked(each) for each in ([ip] if isinstance(ip, str) else ip)]
-        host = Host(self, name, addresses)
-        for address in addresses:
+        host = Host(self, name, tuple(dict.fromkeys(addresses)))
+        for address in host.addresses:
             self.wire.attach(address, host)
         self.hosts[name] = host
         return host
 
     def _checked(self, ip: str) -> IP:
+        """An address in its canonical form, if a host can have it."""
         checked = numeric(ip, socket.AF_INET) or numeric(ip, socket.AF_INET6)
         if checked is None:
             raise ValueError(f"{ip!r} is not an IPv4 or IPv6 address")
+        if (
+            is_any(checked)
+            or is_loopback(checked)
+            or is_multicast(checked)
+            or checked == BROADCAST4
+        ):
+            raise ValueError(f"{ip} cannot be a host's address")
+        owner = self.wire.owner(checked)
+        if owner is not None:
+            raise ValueError(f"{ip} is an address of host {owner.name!r} already")
         return checked
 
     def _free_address(self) -> IP:
-        number = 1
         while True:
-            ip = f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
-            if not self.wire.knows(ip):
+            self._addresses_tried += 1
+            high, low = divmod(self._addresses_tried, 256)
+            ip = f"10.{high >> 8}.{high & 255}.{low}"
+            if self.wire.owner(ip) is None:
                 return ip
-            number += 1
 
     def addresses_of(self, name: str) -> Sequence[IP]:
         """The addresses of a host by name; none if there is no such host."""
@@ -89,7 +101,8 @@ class World:
 
     def name_of(self, ip: IP) -> str | None:
         """The name of the host that has an address."""
-        return next((h.name for h in self.hosts.values() if ip in h.addresses), None)
+        owner = self.wire.owner(ip)
+        return owner.name if owner is not None else None
 
     def next_socket_number(self) -> int:
         """A number for a new socket."""

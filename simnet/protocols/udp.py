@@ -125,10 +125,10 @@ class Udp(InetEndpoint):
         self._routes: dict[InetAddress, tuple[Udp, InetAddress, Datagram]] = {}
         self._generation = -1
         # UDP_CORK: every send is as one with MSG_MORE.
-        self.cork = False
+        self.cork: bool = False
         # Groups joined, with the index of the interface; in the order of joining.
         self.memberships: dict[tuple[IP, int], None] | None = None
-        self.multicast = MULTICAST4 if family == constants.AF_INET else MULTICAST6
+        self.multicast: Multicast = MULTICAST4 if family == constants.AF_INET else MULTICAST6
 
     @property
     def state_name(self) -> str:
