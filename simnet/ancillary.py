@@ -36,11 +36,19 @@ def parse(ancdata: Any) -> list[Item]:
         raise TypeError("sendmsg() argument 2 must be an iterable") from None
     parsed = []
     for item in items:
-        if not isinstance(item, (tuple, list)) or len(item) != 3:
-            raise TypeError("[sendmsg() ancillary data items]")
+        _check_item(item)
         level, kind, data = item
         parsed.append((c_int(level), c_int(kind), byte_string(data)))
     return parsed
+
+
+def _check_item(item: Any) -> None:
+    wrong = "[sendmsg() ancillary data items]() argument must be "
+    if not isinstance(item, Sequence) or isinstance(item, bytes):
+        found = "None" if item is None else type(item).__name__
+        raise TypeError(f"{wrong}3-item sequence, not {found}")
+    if len(item) != 3:
+        raise TypeError(f"{wrong}sequence of length 3, not {len(item)}")
 
 
 def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
@@ -67,7 +75,9 @@ def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
     return result
 
 
-def incoming(host: Host, items: Iterable[Ancillary], space: int) -> tuple[list[Item], int]:
+def incoming(
+    host: Host, items: Iterable[Ancillary], space: int, inheritable: bool = True
+) -> tuple[list[Item], int]:
     """What fits into a control buffer of `space` bytes, and MSG_CTRUNC if not everything did."""
     result: list[Item] = []
     flags = 0
@@ -79,7 +89,7 @@ def incoming(host: Host, items: Iterable[Ancillary], space: int) -> tuple[list[I
                 endpoint.release()
             numbers = []
             for endpoint in fitting:
-                numbers.append(host.descriptors.install(endpoint, inheritable=True).number)
+                numbers.append(host.descriptors.install(endpoint, inheritable).number)
                 endpoint.release()
             if rest:
                 flags |= constants.MSG_CTRUNC

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable
 from operator import index
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 from simnet import constants
 from simnet.addresses import IP, InetAddress, numeric, with_scope
 from simnet.clock import SECOND_NS
+from simnet.signatures import wrong_count
 
 _INT_MAX = 0x7FFFFFFF
 _UNIX_PATH_MAX = 108
@@ -26,7 +28,7 @@ Resolve = Callable[[str, int], IP]
 
 def c_int(value: Any) -> int:
     """An argument of C type int."""
-    number = index(value)
+    number = c_long(value)
     if number > _INT_MAX:
         raise OverflowError("signed integer is greater than maximum")
     if number < -_INT_MAX - 1:
@@ -34,10 +36,37 @@ def c_int(value: Any) -> int:
     return number
 
 
+def c_long(value: Any) -> int:
+    """An argument of C type long."""
+    return _fitting(value, "long", sys.maxsize)
+
+
+def c_size(value: Any) -> int:
+    """An argument of C type Py_ssize_t."""
+    return _fitting(value, "ssize_t", sys.maxsize)
+
+
+def plain_int(value: Any) -> int:
+    """A C int that is the only argument of its function, which does its own conversion."""
+    return _fitting(value, "int", _INT_MAX)
+
+
+def _fitting(value: Any, c_type: str, most: int) -> int:
+    number = index(value)
+    if not -most - 1 <= number <= most:
+        raise OverflowError(f"Python int too large to convert to C {c_type}")
+    return number
+
+
+def truth(value: Any) -> bool:
+    """The flag of setblocking(): an int before Python 3.12, anything since."""
+    return bool(value if sys.version_info >= (3, 12) else c_long(value))
+
+
 def byte_string(data: Any) -> bytes:
     """A bytes-like argument, as bytes of its own."""
     if data.__class__ is bytes:
-        return data  # type: ignore[no-any-return]
+        return data
     return bytes(view_of(data))
 
 
@@ -52,18 +81,25 @@ def view_of(data: Any) -> memoryview:
     return view.cast("B") if view.format != "B" or view.ndim != 1 else view
 
 
-def writable_view(buffer: Any) -> memoryview:
-    """A buffer to receive into."""
+def _read_write(buffer: Any) -> memoryview | None:
+    """A flat view of a buffer to receive into; None if it is none."""
     view: memoryview | None
     try:
         view = memoryview(buffer)
     except TypeError:
         view = None
     if view is None or view.readonly or not view.c_contiguous:
-        raise TypeError(
-            f"argument 1 must be read-write bytes-like object, not {type(buffer).__name__}"
-        )
+        return None
     return view.cast("B") if view.format != "B" or view.ndim != 1 else view
+
+
+def writable_view(buffer: Any, call: str) -> memoryview:
+    """The buffer of recv_into() or recvfrom_into()."""
+    view = _read_write(buffer)
+    if view is None:
+        found = "None" if buffer is None else type(buffer).__name__
+        raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {found}")
+    return view
 
 
 def timeout_ns(value: Any) -> int | None:
@@ -93,13 +129,14 @@ def timeout_ns(value: Any) -> int | None:
 def host_text(host: Any) -> str:
     """A host name: text, or the bytes of one (idna_converter)."""
     if isinstance(host, str):
-        text = host
-        if not host.isascii():
-            text = host.encode("idna").decode("ascii")
+        try:
+            text = host if host.isascii() else host.encode("idna").decode("ascii")
+        except UnicodeError:
+            raise TypeError("encoding of hostname failed") from None
     elif isinstance(host, (bytes, bytearray)):
         text = bytes(host).decode("latin-1")
     else:
-        raise TypeError(f"string or unicode text buffer expected, not {type(host).__name__}")
+        raise TypeError(f"str, bytes or bytearray expected, not {type(host).__name__}")
     if "\0" in text:
         raise TypeError("host name must not contain null character")
     return text
@@ -137,10 +174,7 @@ def _unsigned(value: Any) -> int:
 
 def unix_address(address: Any) -> str | bytes:
     """The name of an AF_UNIX socket in its internal form: '' asks for autobind."""
-    if isinstance(address, str):
-        raw = os.fsencode(address)
-    else:
-        raw = byte_string(address)
+    raw = os.fsencode(address) if isinstance(address, str) else byte_string(address)
     if not raw or raw[0] == 0:
         if len(raw) > _UNIX_PATH_MAX:
             raise OSError("AF_UNIX path too long")
@@ -164,8 +198,37 @@ def gather(buffers: Any) -> bytes:
 
 def scatter_views(buffers: Any) -> list[memoryview]:
     """The buffers of recvmsg_into()."""
+    complaint = "recvmsg_into() argument 1 must be an iterable"
     try:
         parts: Iterable[Any] = list(buffers)
     except TypeError:
-        raise TypeError("recvmsg_into() argument 1 must be an iterable") from None
-    return [writable_view(part) for part in parts]
+        raise TypeError(complaint) from None
+    views = []
+    for part in parts:
+        view = _read_write(part)
+        if view is None:
+            raise TypeError(f"{complaint} of single-segment read-write buffers")
+        views.append(view)
+    return views
+
+
+def option_setting(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of setsockopt(): level, option, and an int, bytes, or None and a length.
+
+    The C function tries these forms one after the other; what is left fails as bytes would.
+    """
+    given = len(arguments)
+    if given == 4 and arguments[2] is None:
+        try:
+            return c_int(arguments[0]), c_int(arguments[1]), None, _unsigned(arguments[3])
+        except (TypeError, OverflowError):
+            pass
+    if given != 3:
+        raise wrong_count("setsockopt", 3, 3, given)
+    level, option, value = c_int(arguments[0]), c_int(arguments[1]), arguments[2]
+    if hasattr(value, "__index__"):
+        try:
+            return level, option, c_int(value)
+        except OverflowError:
+            pass
+    return level, option, byte_string(value)
