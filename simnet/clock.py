@@ -48,10 +48,11 @@ class Timer:
 class Clock:
     """The time of one world."""
 
-    __slots__ = ("_cancelled", "_foreground", "_heap", "_sequence", "now_ns")
+    __slots__ = ("_cancelled", "_foreground", "_heap", "_on_move", "_sequence", "now_ns")
 
-    def __init__(self) -> None:
+    def __init__(self, on_move: Callable[[int], None] | None = None) -> None:
         self.now_ns = 0
+        self._on_move = on_move
         self._heap: list[tuple[int, int, Timer]] = []
         self._sequence = 0
         self._foreground = 0
@@ -103,10 +104,21 @@ class Clock:
         if when_ns is None:
             return False
         timer = heapq.heappop(self._heap)[2]
-        self.now_ns = when_ns
+        if when_ns > self.now_ns:
+            self.now_ns = when_ns
+            if self._on_move is not None:
+                self._on_move(when_ns)
         callback, timer.callback = timer.callback, None
         if not timer.background:
             self._foreground -= 1
         assert callback is not None
         callback()
         return True
+
+    def advance(self, at_most_ns: int) -> None:
+        """Move time to the next timer and call it back, or so far if there is none before."""
+        when_ns = self.next_ns()
+        if when_ns is not None and when_ns <= self.now_ns + at_most_ns:
+            self.fire_next()
+        else:
+            self.now_ns += at_most_ns

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from simnet import api
-from simnet.clock import Clock, nanoseconds
+from simnet.clock import MILLISECOND_NS, Clock, nanoseconds
 from simnet.decisions import Stream
 from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
 from simnet.readiness import EVERYTHING, READABLE, Pollable
@@ -30,9 +30,12 @@ if TYPE_CHECKING:
     from simnet.host import Host
     from simnet.protocols.base import Endpoint
 
-# Fruitless calls in a row (EAGAIN, an empty poll) after which time moves on all the same: a loop
-# that polls without waiting takes real time on a real machine.
+# A loop that polls without waiting takes time on a real machine. After so many fruitless calls in a
+# row (EAGAIN, an empty poll, a look at the clock) time moves on here too; then after every so many,
+# and at most so far at once.
 SPINS_BEFORE_TIME_PASSES = 1000
+SPINS_AFTER_THAT = 100
+SPINNING_NS = 10 * MILLISECOND_NS
 DEFAULT_MAX_STEPS = 10_000_000
 
 # Modules whose frames a report leaves out: it names the line of the user's code.
@@ -123,9 +126,14 @@ class SimTask(api.Task):
             self._exception = exc
             self._exception_seen = True
             self._scheduler.interrupt_main(exc)
+        self.has_ended()
+        if not self.ending:
+            self._scheduler.task_ended(self)
+
+    def has_ended(self) -> None:
+        """Tell those who wait for it."""
         self._ended.happened = True
         self._ended.notify(EVERYTHING)
-        self._scheduler.task_ended(self)
 
     def frame(self) -> FrameType | None:
         """The innermost frame of the user's code in it."""
@@ -258,6 +266,7 @@ class Scheduler:
             waiters = endpoint.waiters = {}
         waiters[task] = None
         task.waiting = "recv", subject
+        self._spins = 0
         try:
             self._switch_away(task)
         finally:
@@ -272,9 +281,16 @@ class Scheduler:
         clock = self.clock
         timer = None
         if deadline_ns is not None:
-            if deadline_ns <= clock.now_ns and not self.ready:
-                return False
-            timer = clock.call_at(deadline_ns, task.wake_now)
+            if deadline_ns <= clock.now_ns:
+                self._spin()
+                if not self.ready:
+                    return False
+                task.wake(EVERYTHING)
+            else:
+                self._spins = 0
+                timer = clock.call_at(deadline_ns, task.wake_now)
+        else:
+            self._spins = 0
         task.waiting = call, subject
         try:
             self._switch_away(task)
@@ -292,15 +308,19 @@ class Scheduler:
 
     def relax(self) -> None:
         """A call found nothing and will not wait: give others their turn."""
-        self._spins += 1
-        self._count_step()
+        self._spin()
         if self.ready:
             task = self.current
             task.wake(EVERYTHING)
             self._switch_away(task)
-        elif self._spins >= SPINS_BEFORE_TIME_PASSES:
-            self._spins = 0
-            self.clock.fire_next()
+
+    def _spin(self) -> None:
+        """One more fruitless call; after many of them in a row, by whomever, time passes."""
+        self._spins += 1
+        self._count_step()
+        if self._spins >= SPINS_BEFORE_TIME_PASSES:
+            self._spins -= SPINS_AFTER_THAT
+            self.clock.advance(SPINNING_NS)
 
     def _switch_away(self, task: SimTask) -> None:
         if task.ending:
@@ -321,7 +341,6 @@ class Scheduler:
     def _next(self) -> SimTask:
         """Who runs now; time moves on until somebody can."""
         ready = self.ready
-        self._spins = 0
         while not ready:
             if self._until_idle and not self.clock.expects_something:
                 return self.main
@@ -373,13 +392,24 @@ class Scheduler:
         else:
             while self.wait(self._never, 0, until_ns, "run", None):
                 pass
-            while self.ready:
-                self.main.wake(EVERYTHING)
-                self._switch_away(self.main)
+            self._let_happen_what_is_due()
         for task in self.failed:
             exception = task.unseen_exception()
             if exception is not None:
                 raise exception
+
+    def _let_happen_what_is_due(self) -> None:
+        """Everything of this instant, and what that brings about in it."""
+        clock = self.clock
+        while True:
+            when_ns = clock.next_ns()
+            if when_ns is not None and when_ns <= clock.now_ns:
+                clock.fire_next()
+            elif self.ready:
+                self.main.wake(EVERYTHING)
+                self._switch_away(self.main)
+            else:
+                return
 
     def end_tasks(self, host: Host | None) -> None:
         """End every task where it stands, of one host or of all."""
@@ -392,7 +422,12 @@ class Scheduler:
                 self.ready.remove(task)
             task.ending = True
             body.parent = getcurrent()
-            body.throw(GreenletExit)
+            before, self.current = self.current, task
+            try:
+                body.throw(GreenletExit)
+            finally:
+                self.current = before
+                task.has_ended()
 
     # Reports
 

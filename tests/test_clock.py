@@ -76,6 +76,19 @@ def test_a_background_timer_is_no_reason_to_let_time_pass() -> None:
     assert fired == ["background", "foreground"]
 
 
+def test_time_advances_to_the_next_timer_but_no_farther_than_it_may() -> None:
+    """For loops that wait without saying so."""
+    clock = Clock()
+    fired: list[int] = []
+    clock.call_after(15, lambda: fired.append(clock.now_ns))
+    clock.advance(10)
+    assert (clock.now_ns, fired) == (10, [])
+    clock.advance(10)
+    assert (clock.now_ns, fired) == (15, [15])
+    clock.advance(10)
+    assert clock.now_ns == 25
+
+
 def test_cancelling_twice_or_after_firing_is_harmless() -> None:
     """The accounts stay right."""
     clock = Clock()
