@@ -207,9 +207,8 @@ class Host(api.Network):
 
     def deliver(self, packet: Packet) -> None:
         """Find whom a packet is for, or answer that there is nobody."""
-        if self.trace.recording and isinstance(packet, Segment):
-            note = (self.clock.now_ns, "segment", *packet.source, *packet.destination)
-            self.trace.append((*note, packet.describe()))
+        if self.trace.recording:
+            self.trace.append(("packet", *packet.record()))
         if isinstance(packet, Segment):
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):

@@ -35,7 +35,7 @@ class Receiving(SocketCore):
                     data = blocking.receive_plainly(endpoint, bufsize, self)  # type: ignore[arg-type]
                 if data is not None:
                     recent = self._recent
-                    recent.append((self._clock.now_ns, RECV, endpoint.number, len(data)))  # type: ignore[attr-defined]
+                    recent.append((RECV, endpoint.number, len(data)))  # type: ignore[attr-defined]
                     if len(recent) >= BLOCK:
                         self._home.trace.fold()
                     return data
@@ -67,7 +67,7 @@ class Receiving(SocketCore):
                 pair = endpoint.recvfrom_now(bufsize)  # type: ignore[attr-defined]
                 if pair is not None:
                     recent = self._recent
-                    recent.append((self._clock.now_ns, RECV, endpoint.number, len(pair[0])))  # type: ignore[attr-defined]
+                    recent.append((RECV, endpoint.number, len(pair[0])))  # type: ignore[attr-defined]
                     if len(recent) >= BLOCK:
                         self._home.trace.fold()
                     return pair
@@ -135,7 +135,7 @@ class Receiving(SocketCore):
             if flags & constants.MSG_DONTWAIT and not self._timeout_ns:
                 received = self._try(call, attempt)
                 if received is None:
-                    self._recent.append((self._clock.now_ns, RECV, endpoint.number, "EAGAIN"))
+                    self._recent.append((RECV, endpoint.number, "EAGAIN"))
                     raise blocking.would_block(endpoint.host.scheduler)
             else:
                 received = self._try(call, self._wait, attempt, READABLE, call, None)

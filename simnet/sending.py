@@ -29,7 +29,7 @@ class Sending(SocketCore):
                 count: int | None = endpoint.send_now(data)  # type: ignore[attr-defined]
                 if count is not None:
                     self._recent.append(
-                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
+                        (SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return count
         flags = flags_of("send", data, rest)
@@ -43,7 +43,7 @@ class Sending(SocketCore):
                 count: int | None = endpoint.send_now(data)  # type: ignore[attr-defined]
                 if count is not None:
                     self._recent.append(
-                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
+                        (SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return
         flags = flags_of("sendall", data, rest)
@@ -65,7 +65,7 @@ class Sending(SocketCore):
                 count: int | None = endpoint.sendto_now(data, address)  # type: ignore[attr-defined]
                 if count is not None:
                     self._recent.append(
-                        (self._clock.now_ns, SEND, endpoint.number, count)  # type: ignore[attr-defined]
+                        (SEND, endpoint.number, count)  # type: ignore[attr-defined]
                     )
                     return count
         if not 1 <= len(arguments) <= 2:
@@ -111,7 +111,7 @@ class Sending(SocketCore):
         elif endpoint.nonblocking or flags & constants.MSG_DONTWAIT:
             count = self._try(call, attempt)
             if count is None:
-                self._recent.append((self._clock.now_ns, SEND, endpoint.number, "EAGAIN"))
+                self._recent.append((SEND, endpoint.number, "EAGAIN"))
                 raise blocking.would_block(endpoint.host.scheduler)
         else:
             count = self._try(call, blocking.send, endpoint, attempt, total, address, call, self)

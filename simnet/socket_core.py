@@ -62,7 +62,7 @@ class SocketCore:
         recent = self._recent
         endpoint = self._descriptor.endpoint
         number = -1 if endpoint is None else endpoint.number  # type: ignore[attr-defined]
-        recent.append((self._clock.now_ns, what, number, *details))
+        recent.append((what, number, *details))
         if len(recent) >= BLOCK:
             self._home.trace.fold()
 
@@ -78,7 +78,7 @@ class SocketCore:
         endpoint = self._descriptor.endpoint
         number = -1 if endpoint is None else endpoint.number  # type: ignore[attr-defined]
         text = name_of(error.errno) if error.errno else type(error).__name__
-        self._recent.append((self._clock.now_ns, call, number, text))
+        self._recent.append((call, number, text))
 
     def _wait(self, attempt: Callable[[], Any], mask: int, call: str, limit_ns: int | None) -> Any:
         """A call that may wait, in this socket's mode."""

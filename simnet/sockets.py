@@ -201,7 +201,7 @@ class socket(Receiving, Sending):
         self._descriptor = CLOSED
         if endpoint is None:
             return
-        self._recent.append((self._clock.now_ns, "close", endpoint.number))  # type: ignore[attr-defined]
+        self._recent.append(("close", endpoint.number))  # type: ignore[attr-defined]
         if endpoint.settings.linger_s:  # type: ignore[attr-defined]
             endpoint.hold()
             endpoint.host.descriptors.close(descriptor.number)  # type: ignore[attr-defined]

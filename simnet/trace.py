@@ -1,10 +1,11 @@
 """The append-only record of what happened in a world.
 
-A record is a tuple: (virtual time in ns, what happened, who or which socket, details...), made of
-integers, strings, bytes, None and tuples of them. The last few thousand are kept for reports, all
-of them if the world records. The digest covers every record, kept or not.
+A record is a tuple: (what happened, who or which socket, details...), made of integers, strings,
+bytes, None and tuples of them. Time is a record too, made when it moves, so that the commonest
+records need not carry it. The last few thousand are kept for reports, all of them if the world
+records. The digest covers every record, kept or not.
 
-Records of data moved hold its length, not its content, unless the world records.
+Records of data moved hold its length; the segments that a recording world keeps hold their payload.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 Record = tuple[Any, ...]
 
 # What happens most often is written as a number, which is cheaper to hash than a word.
+TIME = 0
 SEND = 1
 RECV = 2
 _WORDS = {SEND: "send", RECV: "recv"}
@@ -34,25 +36,33 @@ def _encode(records: list[Record]) -> bytes:
 class Trace:
     """Records in order, and their digest."""
 
-    __slots__ = ("_hash", "_kept", "_previous", "append", "recent", "recording")
+    __slots__ = ("_began_ns", "_hash", "_kept", "append", "recent", "recording")
 
     def __init__(self, recording: bool = False) -> None:
         self.recording = recording
         self._hash = hashlib.blake2b(digest_size=16)
+        # What is not hashed yet, and what is kept of the rest, with the time when that began.
         self.recent: list[Record] = []
-        self._previous: list[Record] = []
         self._kept: list[Record] = []
+        self._began_ns = 0
         self.append = self.recent.append
+
+    def time_moved(self, now_ns: int) -> None:
+        """From now on it is later."""
+        self.recent.append((TIME, now_ns))
 
     def fold(self) -> None:
         """Hash full blocks and let go of what is not kept. Cheap when there is nothing to do."""
         recent = self.recent
         while len(recent) >= BLOCK:
-            self._previous = recent[:BLOCK]
+            block = recent[:BLOCK]
             del recent[:BLOCK]
-            self._hash.update(_encode(self._previous))
+            self._hash.update(_encode(block))
             if self.recording:
-                self._kept.extend(self._previous)
+                self._kept.extend(block)
+            else:
+                self._began_ns = _last_time(self._kept, self._began_ns)
+                self._kept = block
 
     def digest(self) -> str:
         """A stable hash of all records so far, as 32 hexadecimal digits."""
@@ -62,9 +72,19 @@ class Trace:
         return tail.hexdigest()
 
     def records(self) -> list[Record]:
-        """All records if the world records, else the last few thousand."""
+        """(virtual time in ns, what, details...) of all records if the world records.
+
+        Otherwise of the last few thousand.
+        """
         self.fold()
-        return [*(self._kept if self.recording else self._previous), *self.recent]
+        now_ns = self._began_ns
+        dated: list[Record] = []
+        for record in (*self._kept, *self.recent):
+            if record[0] == TIME:
+                now_ns = record[1]
+            else:
+                dated.append((now_ns, *record))
+        return dated
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records())
@@ -74,7 +94,11 @@ class Trace:
         return [describe(record) for record in self.records()[-count:]]
 
 
+def _last_time(records: list[Record], before_ns: int) -> int:
+    return next((record[1] for record in reversed(records) if record[0] == TIME), before_ns)
+
+
 def describe(record: Record) -> str:
-    """A record as a line: seconds, then its fields."""
+    """A dated record as a line: seconds, then its fields."""
     now_ns, what, *details = record
     return " ".join([f"{now_ns / 1e9:.6f}s", str(_WORDS.get(what, what)), *map(str, details)])

@@ -11,9 +11,10 @@ Not modelled here: links between hosts with latency, loss and the like; IP fragm
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from simnet.addresses import BROADCAST4, IP, InetAddress, is_multicast
+from simnet.errors import name_of
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -60,6 +61,10 @@ class Segment(NamedTuple):
         names = "|".join(name for bit, name in _FLAG_NAMES if self.flags & bit)
         return f"{names} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
 
+    def record(self) -> tuple[Any, ...]:
+        """For the trace of a world that records."""
+        return ("TCP", *self.source, *self.destination, self.describe(), self.payload)
+
 
 class Datagram(NamedTuple):
     """A UDP datagram (RFC 768), with what matters of its IP header."""
@@ -75,6 +80,10 @@ class Datagram(NamedTuple):
     interface: int = 0
     looped: bool = True
 
+    def record(self) -> tuple[Any, ...]:
+        """For the trace of a world that records."""
+        return ("UDP", *self.source, *self.destination, self.payload)
+
 
 class Unreachable(NamedTuple):
     """ICMP or ICMPv6 'destination unreachable' (RFC 792, RFC 4443), about a packet of ours.
@@ -86,6 +95,10 @@ class Unreachable(NamedTuple):
     destination: InetAddress
     error: int
     about: Segment | Datagram
+
+    def record(self) -> tuple[Any, ...]:
+        """For the trace of a world that records."""
+        return ("ICMP", *self.source, *self.destination, name_of(self.error))
 
 
 Packet = Segment | Datagram | Unreachable

@@ -44,8 +44,8 @@ class World:
     ) -> None:
         self.seed = seed
         self.decisions = Decisions(seed)
-        self.clock = Clock()
         self.trace = Trace(recording=record)
+        self.clock = Clock(on_move=self.trace.time_moved)
         self.scheduler = Scheduler(self.clock, self.decisions.stream("scheduler"), max_steps)
         self.descriptors = DescriptorTable(Limits().nofile)
         self.wire = Wire()

@@ -40,8 +40,9 @@ TIME_WAIT_NS = 60 * SECOND_NS
 FIRST_TIMEOUT_NS = SECOND_NS
 CORK_NS = 200 * MILLISECOND_NS
 
-# The scale that we offer, and the largest window that fits a header unscaled.
-WINDOW_SCALE = 7
+# The scale that we offer (any buffer that rmem_max allows fits), and the largest window that fits a
+# header unscaled.
+WINDOW_SCALE = 8
 UNSCALED = 65535
 # What a connected socket's send buffer grows to unless SO_SNDBUF was set (measured: or more).
 AUTOTUNED_SNDBUF = 2626560
@@ -240,7 +241,7 @@ class ControlBlock(InetEndpoint):
 
     def free_to_receive(self) -> int:
         """How many more bytes the receive buffer takes."""
-        return min(max(0, self.rcvbuf - self.queue.length), UNSCALED << WINDOW_SCALE)
+        return max(0, self.rcvbuf - self.queue.length)
 
     def advertise(self) -> int:
         """The window for the next segment, in scaled units; the edge never moves back."""

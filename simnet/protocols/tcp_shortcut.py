@@ -47,7 +47,7 @@ class ShortCut(Input):
         if host is None or (remote, local) in host.tcp_ports.connections:
             return False
         listener = host.tcp_ports.listener(remote, local)
-        if not isinstance(listener, Input) or listener.accept_queue_is_full():
+        if not isinstance(listener, Input) or listener.accept_queue_is_full() or listener.shut:
             return False
         child = listener.child_for(remote, local, self.hop_limit)
         mss = min(self.path_mss, child.path_mss)
@@ -84,7 +84,7 @@ class ShortCut(Input):
         if end > self.snd_edge or end - self.snd_una > self.sndbuf or not size:
             return None
         mss = self.mss
-        if size % mss:
+        if size < mss or size % mss:
             if self.nagle_small_edge > self.snd_una and not self.nodelay:
                 return None
             self.nagle_small_edge = end
@@ -109,10 +109,10 @@ class ShortCut(Input):
         queue = peer.queue
         queue.chunks.append(data)
         queue.length += size
+        peer.last_received_ns = now_ns
         if size > peer.rcv_mss or not peer.pingpong:
             peer.arrive_in_parts(size, mss)
         else:
-            peer.last_received_ns = now_ns
             peer.rcv_nxt = received = peer.rcv_nxt + size
             if received - peer.rcv_acked > peer.rcv_mss:
                 peer.send_ack()
@@ -125,22 +125,25 @@ class ShortCut(Input):
         return size
 
     def arrive_in_parts(self, size: int, mss: int) -> None:
-        """As many full segments as there are, and the rest."""
-        while size > 0:
-            part = min(size, mss)
-            size -= part
-            self.rcv_nxt += part
-            self.decide_on_ack(part)
+        """As many full segments as there are, and the rest; each may be acknowledged."""
+        while size > mss:
+            size -= mss
+            self.rcv_nxt += mss
+            self.decide_on_ack(mss)
+        self.rcv_nxt += size
+        self.decide_on_ack(size)
 
     def send_ack(self) -> None:
         peer = self.peer
         if not self.quick_path or peer is None:
             super().send_ack()
             return
-        before = self.rcv_edge
-        self.advertise()
-        peer.snd_edge += self.rcv_edge - before
-        peer.snd_una += self.rcv_nxt - self.rcv_acked
+        received = self.rcv_nxt
+        edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
+        if edge > self.rcv_edge:
+            peer.snd_edge += edge - self.rcv_edge
+            self.rcv_edge = edge
+        peer.snd_una += received - self.rcv_acked
         self.acknowledged_now()
         if peer.wants_room:
             peer.room_made()
@@ -161,14 +164,13 @@ class ShortCut(Input):
             return None
         data = chunks[0]
         length = len(data)
-        if queue.offset or length > size or (length < size and len(chunks) > 1):
-            data = queue.take(size)
-            length = len(data)
-        else:
+        if length <= size and not queue.offset and (len(chunks) == 1 or length == size):
             chunks.popleft()
             queue.length -= length
+        else:
+            data = queue.take(size)
         if (self.rcv_edge - self.rcv_nxt) * 2 <= self.rcvbuf or (
-            self.delayed_ack_due_ns and not self.pingpong
+            not self.pingpong and self.delayed_ack_due_ns
         ):
             self.after_reading()
         return data
