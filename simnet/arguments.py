@@ -20,14 +20,25 @@ from simnet.signatures import wrong_count
 
 _INT_MAX = 0x7FFFFFFF
 _UNIX_PATH_MAX = 108
-# _PyTime_t holds nanoseconds in 64 bits.
-_TIMEOUT_MAX_NS = (1 << 63) - 1
+# PyTime_t holds nanoseconds in 64 bits; the complaints changed in Python 3.11 and in 3.13.
+_TIME_END = 1 << 63
+_INT_TOO_LARGE = (
+    "timestamp too large to convert to C "
+    f"{'PyTime_t' if sys.version_info >= (3, 13) else '_PyTime_t'}"
+)
+_FLOAT_TOO_LARGE = (
+    "timestamp out of range for platform time_t"
+    if sys.version_info >= (3, 11)
+    else "timestamp too large to convert to C _PyTime_t"
+)
 
 Resolve = Callable[[str, int], IP]
 
 
 def c_int(value: Any) -> int:
     """An argument of C type int."""
+    if value.__class__ is int and -_INT_MAX <= value <= _INT_MAX:
+        return value  # type: ignore[no-any-return]
     number = c_long(value)
     if number > _INT_MAX:
         raise OverflowError("signed integer is greater than maximum")
@@ -56,6 +67,11 @@ def _fitting(value: Any, c_type: str, most: int) -> int:
     if not -most - 1 <= number <= most:
         raise OverflowError(f"Python int too large to convert to C {c_type}")
     return number
+
+
+def masked_uint(value: Any) -> int:
+    """An argument of C type unsigned int, whose higher bits are dropped."""
+    return index(value) & 0xFFFFFFFF
 
 
 def truth(value: Any) -> bool:
@@ -102,28 +118,29 @@ def writable_view(buffer: Any, call: str) -> memoryview:
     return view
 
 
-def timeout_ns(value: Any) -> int | None:
-    """A timeout in nanoseconds, rounded up; None for ever."""
-    if value is None:
-        return None
+def duration_ns(value: Any, unit_ns: int = SECOND_NS) -> int:
+    """A number of seconds (or of another unit) in nanoseconds, rounded away from zero."""
     if isinstance(value, float):
         if math.isnan(value):
             raise ValueError("Invalid value NaN (not a number)")
-        if math.isinf(value):
-            raise OverflowError("timestamp too large to convert to C _PyTime_t")
-        result = math.ceil(value * SECOND_NS)
-    else:
-        try:
-            result = index(value) * SECOND_NS
-        except TypeError:
-            raise TypeError(
-                f"'{type(value).__name__}' object cannot be interpreted as an integer"
-            ) from None
-    if result > _TIMEOUT_MAX_NS or result < -_TIMEOUT_MAX_NS:
-        raise OverflowError("timestamp too large to convert to C _PyTime_t")
-    if result < 0:
+        product = value * unit_ns
+        if not -_TIME_END <= product < _TIME_END:
+            raise OverflowError(_FLOAT_TOO_LARGE)
+        return math.ceil(product) if product >= 0 else math.floor(product)
+    nanoseconds = index(value) * unit_ns
+    if not -_TIME_END <= nanoseconds < _TIME_END:
+        raise OverflowError(_INT_TOO_LARGE)
+    return nanoseconds
+
+
+def timeout_ns(value: Any) -> int | None:
+    """A timeout of a socket in nanoseconds; None for ever."""
+    if value is None:
+        return None
+    nanoseconds = duration_ns(value)
+    if nanoseconds < 0:
         raise ValueError("Timeout value out of range")
-    return result
+    return nanoseconds
 
 
 def host_text(host: Any) -> str:
@@ -144,6 +161,13 @@ def host_text(host: Any) -> str:
 
 def inet_address(address: Any, family: int, call: str, resolve: Resolve) -> InetAddress:
     """The address of an AF_INET or AF_INET6 socket in its internal form; names are resolved."""
+    if address.__class__ is tuple and len(address) == 2:
+        # The plainest form first: most addresses are a numeric host and a port.
+        host, port = address
+        if host.__class__ is str and port.__class__ is int and 0 <= port <= 0xFFFF:
+            plain = numeric(host, family)
+            if plain is not None:
+                return plain, port
     kind = "AF_INET" if family == constants.AF_INET else "AF_INET6"
     if not isinstance(address, tuple):
         raise TypeError(f"{call}(): {kind} address must be tuple, not {type(address).__name__}")
@@ -159,17 +183,13 @@ def inet_address(address: Any, family: int, call: str, resolve: Resolve) -> Inet
         port = c_int(address[1])
     except OverflowError:
         raise OverflowError(f"{call}(): port must be 0-65535.") from None
-    flowinfo, scope_id = (*(_unsigned(part) for part in address[2:]), 0, 0)[:2]
+    flowinfo, scope_id = (*(masked_uint(part) for part in address[2:]), 0, 0)[:2]
     ip = numeric(host, family) or resolve(host, family)
     if not 0 <= port <= 0xFFFF:
         raise OverflowError(f"{call}(): port must be 0-65535.")
     if flowinfo > 0xFFFFF:
         raise OverflowError(f"{call}(): flowinfo must be 0-1048575.")
     return with_scope(ip, scope_id), port
-
-
-def _unsigned(value: Any) -> int:
-    return index(value) & 0xFFFFFFFF
 
 
 def unix_address(address: Any) -> str | bytes:
@@ -220,7 +240,7 @@ def option_setting(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
     given = len(arguments)
     if given == 4 and arguments[2] is None:
         try:
-            return c_int(arguments[0]), c_int(arguments[1]), None, _unsigned(arguments[3])
+            return c_int(arguments[0]), c_int(arguments[1]), None, masked_uint(arguments[3])
         except (TypeError, OverflowError):
             pass
     if given != 3:

@@ -132,7 +132,7 @@ class PortTable:
                 del self._by_port[port]
 
     def free_port(self, acceptable: Callable[[int], bool], odd: bool) -> int | None:
-        """An ephemeral port that will do: odd ones first for bind, even ones for connect.
+        """An ephemeral port that is unused or acceptable: odd ones first for bind, even ones for connect.
 
         The kernel prefers these halves so that the two do not get in each other's way (measured on
         Linux 6.18). None when all are taken.
@@ -141,7 +141,7 @@ class PortTable:
         for half in (odd, not odd):
             for step in range(0, count, 2):
                 port = EPHEMERAL[(self._next + step) % count] + half
-                if port in EPHEMERAL and acceptable(port):
+                if port in EPHEMERAL and (port not in self._by_port or acceptable(port)):
                     self._next = (self._next + step + 2) % count
                     return port
         return None
@@ -167,6 +167,9 @@ class PortTable:
         members = self.listeners.get(local[1])
         if not members:
             return None
+        if len(members) == 1:
+            (only,) = members
+            return only if covers(only, local[0]) else None
         return best(members, local, remote, _any_listener)
 
     def receiver(

@@ -149,8 +149,6 @@ class Tcp(ShortCut):
 
     def _choose_port(self, source: str, remote: InetAddress) -> int:
         def acceptable(port: int) -> bool:
-            if self.table.unused(port):
-                return True
             return self._is_free_connection(((source, port), remote)) and all(
                 _is_ephemeral(member) for member in self.table.members(port)
             )
@@ -344,13 +342,14 @@ class Tcp(ShortCut):
             self.shut |= halves
             self.leave_quick_path()
             if halves & SEND_SHUTDOWN and self.state in (State.ESTABLISHED, State.CLOSE_WAIT):
-                self._close_sending_half()
+                self.close_sending_half()
         self.state_changed()
         self.flush()
         if not_connected:
             raise os_error(errno.ENOTCONN)
 
-    def _close_sending_half(self) -> None:
+    def close_sending_half(self) -> None:
+        """Say that no more will come."""
         if not self.finish_directly():
             self.follow(Event.FIN_SENT)
             self.send_fin()
@@ -382,7 +381,7 @@ class Tcp(ShortCut):
             self.follow(Event.RESET)
         elif self.state in (State.ESTABLISHED, State.CLOSE_WAIT, State.SYN_RECV):
             self.port_locked = False
-            self._close_sending_half()
+            self.close_sending_half()
         elif self.state is State.FIN_WAIT2:
             self.leave_to_stand_in(State.FIN_WAIT2)
         else:

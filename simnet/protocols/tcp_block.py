@@ -15,6 +15,7 @@ buffer holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
 from __future__ import annotations
 
 import errno
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from simnet.addresses import InetAddress, is_ipv4
@@ -336,6 +337,7 @@ def widen(sequence: int, near: int) -> int:
     return near + distance
 
 
+@lru_cache(maxsize=1024)
 def default_mss(ip: str, mtu: int) -> int:
     """The MSS of a path: its MTU less the IP and TCP headers, within 16 bits of IP length."""
     headers = 40 if is_ipv4(ip) else 60
