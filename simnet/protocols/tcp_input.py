@@ -97,6 +97,8 @@ class Input(Output):
         self.nodelay = listener.nodelay
         self.corked = listener.corked
         self.v6only = listener.v6only
+        # Of a socket that was shut down before it listened.
+        self.shut = listener.shut
 
     def learn_peer_options(self, syn: Segment) -> None:
         """What the peer's SYN says: its sequence number, segment size and window."""
@@ -211,6 +213,9 @@ class Input(Output):
             self.listener.connection_complete(cast("Tcp", self))
         else:
             self.state_changed()
+        if self.shut & SEND_SHUTDOWN:
+            # It was shut down before it was connected.
+            cast("Tcp", self).close_sending_half()
 
     def connection_complete(self, child: Tcp) -> None:
         """A connection of this listener's may be accepted."""

@@ -61,9 +61,7 @@ class Output(ControlBlock):
         self.rcv_acked = self.rcv_nxt
         self.snd_nxt = self.iss + 1
         self.nagle_small_edge = self.urgent_send_edge = self.iss
-        self.transmit(
-            segment._replace(mss=self.path_mss, wscale=WINDOW_SCALE, hops=self.hop_limit)
-        )
+        self.transmit(segment._replace(mss=self.path_mss, wscale=WINDOW_SCALE, hops=self.hop_limit))
         self._await_answer(SYNACK_RETRIES if answering else SYN_RETRIES)
 
     def _await_answer(self, retries: int) -> None:

@@ -64,6 +64,8 @@ _RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
 # IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP: hear what is sent to groups through other interfaces.
 _LOOP, _LOOP6 = (0, 34), (41, 19)
 
+_IP_TOS = (0, 1)
+
 _DATA_READY = POLLIN | POLLRDNORM
 
 
@@ -104,7 +106,9 @@ class Udp(InetEndpoint):
     __slots__ = (
         "_begun",
         "_corked",
+        "_flow",
         "_generation",
+        "_routed",
         "_routes",
         "cork",
         "memberships",
@@ -120,6 +124,11 @@ class Udp(InetEndpoint):
         # MSG_MORE: the datagram that is being put together, and what it will be like.
         self._corked: list[bytes] = []
         self._begun: Datagram | None = None
+        # Where the last connect(), also one that failed, and the last MSG_MORE wanted to send
+        # (inet->cork.fl). Over IPv4 a send without an address goes there while the way to the peer
+        # is known (sk_dst_cache), which a failed connect() and IP_TOS forget for one send.
+        self._flow: InetAddress | None = None
+        self._routed = False
         # Destinations whose receiver is known, with our address as it is shown there and a datagram
         # to it: valid while nobody binds, connects or leaves, and our options stay as they are.
         self._routes: dict[InetAddress, tuple[Udp, InetAddress, Datagram]] = {}
@@ -144,6 +153,10 @@ class Udp(InetEndpoint):
     def connect(self, address: InetAddress) -> bool:
         self._autobind()
         ip, port = self.reachable(address[0]), address[1]
+        if self.family == constants.AF_INET:
+            self._flow, self._routed = (ip, port), False
+        if self._begun is not None and is_ipv4(ip) and is_ipv4(self._begun.destination[0]):
+            self._begun = self._begun._replace(destination=(ip, port))
         if self.host.is_broadcast(ip) and not self.settings.broadcast:
             raise os_error(errno.EACCES)
         source = self.source_for(ip)
@@ -151,12 +164,14 @@ class Udp(InetEndpoint):
             self.shown_ip = source
             if is_any(self.bound_ip):
                 self.bound_ip = source
-        self.remote = ip, port
+        self.remote = self._flow = ip, port
+        self._routed = True
         self.table.changed()
         return True
 
     def disconnect(self) -> None:
         self.remote = None
+        self._routed = False
         self.forget_source()
         if not self.port_locked:
             self.give_port_back()
@@ -164,8 +179,10 @@ class Udp(InetEndpoint):
         self.table.changed()
 
     def set(self, **changes: Any) -> None:
+        before = self.settings.kept.get(_IP_TOS, 0)
         super().set(**changes)
         self._routes.clear()
+        self._routed = self._routed and before == self.settings.kept.get(_IP_TOS, 0)
 
     def source_for(self, ip: IP) -> IP:
         """To a group: from the address of IP_MULTICAST_IF, unless bound to another."""
@@ -215,8 +232,8 @@ class Udp(InetEndpoint):
         return size
 
     def send_now(self, data: bytes) -> int | None:
-        remote = self.remote
-        return None if remote is None else self.sendto_now(data, remote)
+        flow = self._flow
+        return self.sendto_now(data, flow) if flow is not None and self._routed else None
 
     def send(
         self,
@@ -227,7 +244,10 @@ class Udp(InetEndpoint):
     ) -> int | None:
         self._autobind()
         begun = self._begun
-        target = address if address or begun else self.remote
+        more = self.cork or bool(flags & constants.MSG_MORE)
+        target = address
+        if target is None and begun is None:
+            target = self._flow if self._routed and not more else self.remote
         if target is not None:
             target = self.meant(target[0]), target[1]
             if self.v6only and is_ipv4(target[0]):
@@ -251,14 +271,19 @@ class Udp(InetEndpoint):
             raise os_error(errno.EINVAL)
         target = self.reachable(target[0]), target[1]
         envelope = self._envelope(target, overrides(ancillary, target[0], self.family))
-        if self.host.is_broadcast(target[0]) and not self.settings.broadcast:
-            raise os_error(errno.EACCES)
+        if named or not self._routed:
+            if self.host.is_broadcast(target[0]) and not self.settings.broadcast:
+                raise os_error(errno.EACCES)
+            self._routed = self._routed or not named
+        if more and self.family == constants.AF_INET:
+            self._flow = target
         if len(data) > (_LARGEST4 if four else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
         self.raise_pending()
         if self.shut & SEND_SHUTDOWN:
             raise os_error(errno.EPIPE)
-        if flags & constants.MSG_MORE or self.cork:
+        if more:
+            self._routes.clear()
             self._corked, self._begun = [bytes(data)], envelope
             return len(data)
         self._transmit(envelope, bytes(data), keep_route=not ancillary)

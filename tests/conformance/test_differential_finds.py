@@ -179,3 +179,67 @@ def test_a_wildcard_of_ipv4_meets_an_ipv6_address_that_connect_chose(
     udp6.connect(("::1", peer.getsockname()[1]))
     other = keep(net.socket(family, DGRAM))
     assert outcome(other.bind, (host, udp6.getsockname()[1])) == error
+
+
+@pytest.mark.parametrize("more", [b"", b"x"])
+def test_a_begun_datagram_leads_later_ones_of_ipv4_astray(
+    net: Network, keep: Keep, more: bytes
+) -> None:
+    """MSG_MORE to another address is where plain sends go from then on, until connect()."""
+    peer, other, sock = (keep(net.socket(INET, DGRAM)) for _ in range(3))
+    for receiver in (peer, other):
+        receiver.bind(("127.0.0.1", 0))
+        receiver.setblocking(False)
+    sock.connect(peer.getsockname())
+    sock.sendto(b"a", socket.MSG_MORE, other.getsockname())
+    sock.send(more)
+    assert other.recv(9) == b"a" + more
+    assert sock.send(b"b") == 1
+    assert (outcome(peer.recv, 9), outcome(other.recv, 9)) == ("EAGAIN", b"b")
+    assert sock.getpeername() == peer.getsockname()
+    sock.connect(peer.getsockname())
+    assert sock.send(b"c") == 1
+    assert (outcome(peer.recv, 9), outcome(other.recv, 9)) == (b"c", "EAGAIN")
+
+
+@each(TCP_NAMES, argument="named")
+def test_a_socket_shut_down_before_it_listens_accepts_ended_streams(
+    net: Network, named: Named
+) -> None:
+    """The connections inherit the shutdown: they send FIN at once, and read the end."""
+    with named.bound(net) as listener, named.socket(net) as client:
+        assert outcome(listener.shutdown, socket.SHUT_RDWR) == "ENOTCONN"
+        listener.listen()
+        client.connect(listener.getsockname())
+        with listener.accept()[0] as server:
+            assert client.recv(9) == b""
+            assert server.recv(9) == b""
+            assert outcome(server.send, b"x") == "EPIPE"
+
+
+@each(TCP_NAMES, argument="named")
+def test_a_socket_shut_down_before_it_connects_to_itself_ends_at_once(
+    net: Network, named: Named
+) -> None:
+    """The shutdown takes effect when the simultaneous open is done: nothing is left then."""
+    with named.bound(net) as sock:
+        assert outcome(sock.shutdown, socket.SHUT_WR) == "ENOTCONN"
+        assert outcome(sock.connect, sock.getsockname()) == "ECONNABORTED"
+
+
+def test_a_refused_connect_leads_later_datagrams_of_ipv4_astray(net: Network, keep: Keep) -> None:
+    """A broadcast that connect() does not allow is where all but the first plain send go then."""
+    peer, sock, everybody = (keep(net.socket(INET, DGRAM)) for _ in range(3))
+    everybody.bind(("0.0.0.0", 0))
+    everybody.setblocking(False)
+    peer.bind(("127.0.0.1", 0))
+    peer.setblocking(False)
+    sock.connect(peer.getsockname())
+    broadcast = ("127.255.255.255", everybody.getsockname()[1])
+    assert outcome(sock.connect, broadcast) == "EACCES"
+    assert sock.getpeername() == peer.getsockname()
+    assert sock.send(b"a") == 1
+    assert (outcome(peer.recv, 9), outcome(everybody.recv, 9)) == (b"a", "EAGAIN")
+    assert sock.send(b"b") == 1
+    assert (outcome(peer.recv, 9), outcome(everybody.recv, 9)) == ("EAGAIN", b"b")
+    assert outcome(sock.sendto, b"c", broadcast) == "EACCES"
