@@ -108,11 +108,11 @@ class ShortCut(Input):
         self.snd_nxt = end
         queue = peer.queue
         queue.chunks.append(data)
-        queue.length += size
         peer.last_received_ns = now_ns
         if size > peer.rcv_mss or not peer.pingpong:
             peer.arrive_in_parts(size, mss)
         else:
+            queue.length += size
             peer.rcv_nxt = received = peer.rcv_nxt + size
             if received - peer.rcv_acked > peer.rcv_mss:
                 peer.send_ack()
@@ -126,10 +126,13 @@ class ShortCut(Input):
 
     def arrive_in_parts(self, size: int, mss: int) -> None:
         """As many full segments as there are, and the rest; each may be acknowledged."""
+        queue = self.queue
         while size > mss:
             size -= mss
+            queue.length += mss
             self.rcv_nxt += mss
             self.decide_on_ack(mss)
+        queue.length += size
         self.rcv_nxt += size
         self.decide_on_ack(size)
 
