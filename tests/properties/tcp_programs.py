@@ -7,21 +7,23 @@ time pass, for both sides of the comparison are simulators and must agree to the
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterable
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
 from tests.differential.program import Data, Inet, NameOf, Step
 
 Steps = tuple[Step, ...]
+Setting = tuple[int, int, int | bytes]
 
 SOL, TCP = socket.SOL_SOCKET, socket.IPPROTO_TCP
 PAIRS = [("c1", "s1"), ("c2", "s2")]
-ENDS = [name for pair in PAIRS for name in pair]
 SIZES = [1, 10, 100, 535, 536, 537, 1460, 4000, 10_000, 65_483, 65_484, 150_000, 3_000_000]
 READS = [1 << 22, 100_000, 4096, 1460, 100, 7, 1, 0]
-SEND_FLAGS = [0, 0, 0, 0, 0, 0, 0, socket.MSG_MORE, socket.MSG_OOB, socket.MSG_DONTWAIT]
+SEND_FLAGS = [*[0] * 15, socket.MSG_MORE, socket.MSG_OOB, socket.MSG_DONTWAIT]
 RECV_FLAGS = [
-    0, 0, 0, 0, 0, 0, 0, socket.MSG_PEEK, socket.MSG_TRUNC, socket.MSG_OOB, socket.MSG_WAITALL,
+    *[0] * 20, socket.MSG_PEEK, socket.MSG_TRUNC, socket.MSG_OOB, socket.MSG_WAITALL,
     socket.MSG_PEEK | socket.MSG_OOB,
 ]  # fmt: skip
 # Just before and after an acknowledgement may wait (40 ms), and a cork (200 ms).
@@ -39,35 +41,74 @@ OPTIONS = [
     RESET,
 ]  # fmt: skip
 
-
-def one(options: list[object]) -> st.SearchStrategy[object]:
-    return st.sampled_from(options)
+T = TypeVar("T")
 
 
-END = st.sampled_from(ENDS)
+def weighted(*choices: tuple[int, st.SearchStrategy[T]]) -> st.SearchStrategy[T]:
+    """One of the strategies, each as often as its number says; the first is the plainest."""
+    return st.sampled_from([choice for times, choice in choices for _ in range(times)]).flatmap(
+        lambda choice: choice
+    )
+
+
+# Mostly the first connection, so that its state comes far.
+PAIR = st.sampled_from([*PAIRS[:1] * 4, *PAIRS[1:]])
+END = st.sampled_from([*PAIRS[0] * 4, *PAIRS[1]])
 OPTION = st.sampled_from(OPTIONS)
-SEND = st.builds(
-    lambda end, letter, size, flags: [Step("send", end, (Data(letter, size), flags))],
-    END,
-    st.sampled_from("abcdefgh"),
-    st.sampled_from(SIZES),
-    st.sampled_from(SEND_FLAGS),
-)
-RECEIVE = st.builds(
-    lambda end, size, flags: [Step("recv", end, (size, flags))],
-    END,
-    st.sampled_from(READS),
-    st.sampled_from(RECV_FLAGS),
-)
+SIZE = st.sampled_from(SIZES)
+
+
+def send(end: str, letter: str, size: int, flags: int) -> list[Step]:
+    return [Step("send", end, (Data(letter, size), flags))]
+
+
+def receive(end: str, size: int, flags: int) -> list[Step]:
+    return [Step("recv", end, (size, flags))]
+
+
+def end_of(pair: tuple[str, str], turns: Iterable[list[Step]]) -> list[Step]:
+    """The steps of several moves, on the ends of a pair instead of 0 and 1."""
+    steps = [step for turn in turns for step in turn]
+    return [Step(step.call, step.on and pair[int(step.on)], step.args) for step in steps]
+
+
+SIDE = st.sampled_from("01")
+LETTER = st.sampled_from("abcdefgh")
+SMALL = st.sampled_from(SIZES[:7])
+SEND = st.builds(send, END, LETTER, SIZE, st.sampled_from(SEND_FLAGS))
+RECEIVE = st.builds(receive, END, st.sampled_from(READS), st.sampled_from(RECV_FLAGS))
 PAUSE = st.builds(lambda seconds: [Step("sleep", None, (seconds,))], st.sampled_from(PAUSES))
+TALK = st.builds(
+    end_of,
+    PAIR,
+    st.lists(
+        weighted(
+            (4, st.builds(send, SIDE, LETTER, SMALL, st.just(0))),
+            (4, st.builds(receive, SIDE, st.sampled_from(READS), st.just(0))),
+            (1, PAUSE),
+        ),
+        max_size=8,
+    ),
+)
 SET = st.builds(lambda end, option: [Step("setsockopt", end, option)], END, OPTION)
 GET = st.builds(lambda end: [Step("getsockopt", end, (SOL, socket.SO_ERROR))], END)
+
+
+def shutdown(end: str, how: int) -> list[Step]:
+    return [Step("shutdown", end, (how,))]
+
+
 SHUTDOWN = st.builds(
-    lambda end, how: [Step("shutdown", end, (how,))],
-    END,
-    st.sampled_from([socket.SHUT_WR, socket.SHUT_RD, socket.SHUT_RDWR]),
+    shutdown, END, st.sampled_from([socket.SHUT_WR, socket.SHUT_RD, socket.SHUT_RDWR])
 )
 CLOSE = st.builds(lambda end: [Step("close", end)], END)
+FAREWELL = st.builds(
+    lambda pair, one, pause, other: end_of(pair, [one, pause, other]),
+    PAIR,
+    st.sampled_from([[Step("close", "0")], shutdown("1", socket.SHUT_WR), [Step("close", "1")]]),
+    st.just([]) | PAUSE,
+    st.sampled_from([[Step("close", "1")], shutdown("0", socket.SHUT_WR), [Step("close", "0")]]),
+)
 RESETTING = st.builds(lambda end: [Step("setsockopt", end, RESET), Step("close", end)], END)
 DISCONNECT = st.builds(lambda end: [Step("disconnect", end)], END)
 LISTENER = st.sampled_from(
@@ -81,34 +122,30 @@ LISTENER = st.sampled_from(
 )
 
 
-def opening(client: str, server: str, options: Steps = ()) -> list[Step]:
+def opening(pair: tuple[str, str], options: list[Setting]) -> list[Step]:
     """A client, perhaps with options, and the server's end."""
+    client, server = pair
     return [
         Step("client", None, (), (client,)),
-        *options,
+        *(Step("setsockopt", client, option) for option in options),
         Step("connect", client, (NameOf("l"),)),
         Step("accept", "l", (), (server,)),
     ]
 
 
-def _with_options(pair: tuple[str, str], options: list[tuple[int, int, int | bytes]]) -> list[Step]:
-    client, server = pair
-    return opening(client, server, tuple(Step("setsockopt", client, o) for o in options))
-
-
-OPEN = st.builds(_with_options, st.sampled_from(PAIRS), st.lists(OPTION, max_size=3))
-CONNECT = st.builds(lambda pair: opening(*pair)[:-1], st.sampled_from(PAIRS))
-ACCEPT = st.builds(lambda pair: opening(*pair)[-1:], st.sampled_from(PAIRS))
-MOVE = st.one_of(
-    *[SEND] * 6, *[RECEIVE] * 6, PAUSE, PAUSE, SET, SET, GET, SHUTDOWN, CLOSE, RESETTING,
-    DISCONNECT, LISTENER, OPEN, CONNECT, ACCEPT,
+OPEN = st.builds(opening, PAIR, st.lists(OPTION, max_size=3))
+CONNECT = st.builds(lambda pair: opening(pair, [])[:-1], PAIR)
+ACCEPT = st.builds(lambda pair: opening(pair, [])[-1:], PAIR)
+MOVE = weighted(
+    (12, SEND), (12, RECEIVE), (8, TALK), (4, PAUSE), (4, SET), (2, GET), (1, SHUTDOWN),
+    (1, CLOSE), (1, FAREWELL), (1, RESETTING), (1, DISCONNECT), (1, LISTENER), (3, OPEN),
+    (1, CONNECT), (1, ACCEPT),
 )  # fmt: skip
 
 
 def _program(
-    backlog: int, options: list[tuple[int, int, int | bytes]], first: list[Step],
-    moves: list[list[Step]],
-) -> Steps:  # fmt: skip
+    backlog: int, options: list[Setting], first: list[Step], moves: list[list[Step]]
+) -> Steps:
     return (
         Step("server", None, (), ("l",)),
         *(Step("setsockopt", "l", option) for option in options),
@@ -123,6 +160,6 @@ PROGRAMS = st.builds(
     _program,
     st.sampled_from([1, 0, 3]),
     st.lists(OPTION, max_size=3),
-    OPEN,
+    st.builds(opening, st.just(PAIRS[0]), st.lists(OPTION, max_size=3)),
     st.lists(MOVE, max_size=30),
 )
