@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.mutation import runner
-from tests.mutation.operators import Mutant, mutants_of
+from tests.mutation.operators import Mutant, draw, mutants_of
 from tests.mutation.survivors import load_explained
 
 TOY = '''\
@@ -69,6 +69,15 @@ def test_every_mutant_is_another_program() -> None:
     for each in mutants:
         compile(each.mutated, "toy.py", "exec")
     assert len({each.identity for each in mutants}) == len(mutants) > 5
+
+
+def test_a_sample_outlives_other_changes() -> None:
+    """A line more does not change who is drawn of the rest; another seed does."""
+    few = mutants_of("toy.py", TOY)
+    more = mutants_of("toy.py", TOY + "\nlimit = 3\n")
+    drawn = [m.identity for m in draw(few, 4, seed=1)]
+    assert drawn == [m.identity for m in draw(more, 6, seed=1) if m.function][:4]
+    assert drawn != [m.identity for m in draw(few, 4, seed=2)]
 
 
 def test_a_survivor_shows_as_a_diff() -> None:

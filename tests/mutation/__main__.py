@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import sys
 import tempfile
 from collections import Counter
@@ -13,9 +12,10 @@ from queue import SimpleQueue
 
 import attrs
 import click
+import yaml
 
 from tests.mutation import rules, runner, selection
-from tests.mutation.operators import Mutant, mutants_of
+from tests.mutation.operators import Mutant, draw, mutants_of
 from tests.mutation.survivors import Explained, load_explained
 
 KEPT = Path(".mutants")
@@ -82,20 +82,17 @@ def run(
 def show(outcome: Outcome, explanation: Explained | None) -> None:
     """One survivor, readably."""
     mutant = outcome.mutant
-    click.echo(
-        f"\n{mutant.path}:{mutant.lines.start} {mutant.function}: {outcome.verdict}", nl=False
-    )
-    click.echo(f" ({outcome.asked} of {outcome.of} tests asked)")
+    place = f"{mutant.path}:{mutant.lines.start} {mutant.function}"
+    asked = f"{outcome.asked} of {outcome.of} tests asked"
+    click.echo(f"\n{place}: {outcome.verdict} ({asked})")
     click.echo(mutant.diff)
     if explanation:
         click.echo(f"explained: {explanation.reason.strip()}")
     else:
-        path, function, before, after, nth = mutant.identity
         click.echo("not explained; its entry in survivors.yaml would begin:")
-        click.echo(
-            f"- path: {path}\n  function: {function}\n  before: {before!r}\n  after: {after!r}"
-        )
-        click.echo(f"  nth: {nth}" if nth > 1 else "", nl=nth > 1)
+        names = ("path", "function", "before", "after", "nth")
+        entry = dict(zip(names, mutant.identity, strict=True))
+        click.echo(yaml.safe_dump([entry], sort_keys=False, width=1000))
 
 
 @click.command()
@@ -117,17 +114,12 @@ def main(
 ) -> None:
     """Plant mutants in the simulator and count how many the tests notice."""
     population = all_mutants(files)
-    known = load_explained()
-    stale = [
-        each
-        for each in known
-        if each.identity not in {m.identity for m in all_mutants(rules.FILES)}
-    ]
+    known = {each.identity: each for each in load_explained()}
+    stale = known.keys() - {mutant.identity for mutant in all_mutants(rules.FILES)}
     if explained:
-        chosen = [m for m in population if m.identity in {each.identity for each in known}]
+        chosen = [mutant for mutant in population if mutant.identity in known]
     else:
-        chosen = random.Random(seed).sample(population, min(sample, len(population)))
-    reasons = {each.identity: each for each in known}
+        chosen = draw(population, sample, seed)
     counts: Counter[str] = Counter()
     unexplained: list[Outcome] = []
     refuted: list[Outcome] = []
@@ -138,7 +130,7 @@ def main(
         for outcome in run(chosen, tests, Path(name), jobs=jobs, most=most, limit=limit):
             counts[outcome.verdict] += 1
             click.echo(f"\r{sum(counts.values())} of {len(chosen)}", nl=False, err=True)
-            explanation = reasons.get(outcome.mutant.identity)
+            explanation = known.get(outcome.mutant.identity)
             if outcome.lived:
                 show(outcome, explanation)
                 if not explanation:
@@ -154,8 +146,8 @@ def main(
     click.echo(f"of those not explained as equivalent: {100 * killed / max(judged, 1):.1f} %")
     for outcome in refuted:
         click.echo(f"explained, yet killed: {outcome.mutant.identity}")
-    for each in stale:
-        click.echo(f"explained, yet no such mutant: {each.identity}")
+    for identity in sorted(stale):
+        click.echo(f"explained, yet no such mutant: {identity}")
     sys.exit(bool(unexplained or refuted or stale))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 import difflib
+import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -192,3 +193,12 @@ def mutants_of(path: str, source: str) -> list[Mutant]:
         seen[key] += 1
         result.append(attrs.evolve(mutant, nth=seen[key]))
     return result
+
+
+def draw(population: Sequence[Mutant], sample: int, seed: int) -> list[Mutant]:
+    """A random sample in which a mutant's place depends on itself only: it outlives changes."""
+
+    def lot(mutant: Mutant) -> str:
+        return hashlib.sha256(repr((seed, mutant.identity)).encode()).hexdigest()
+
+    return sorted(population, key=lot)[:sample]

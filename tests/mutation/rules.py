@@ -14,7 +14,7 @@ FILES = (
     "simnet/ports.py",
     "simnet/pollers.py",
 )
-TESTS = ("tests/conformance", "tests/protocols")
+TESTS = ("tests/conformance", "tests/protocols", "tests/properties")
 
 # Functions of these names, with the reason.
 FUNCTIONS = {

@@ -51,7 +51,7 @@ def run_tests(
     # Python tells compiled files by size and second: too coarse for two mutants in one second.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tree)}
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--tb=no", "-p", "no:cacheprovider"]
-    command += ["--timeout=10", *arguments]
+    command += ["--timeout=40", *arguments]
     if choice is not None:
         names = tree / "mutation.choice"
         names.write_text("\n".join(choice))

@@ -7,7 +7,7 @@ import os
 import random
 import subprocess
 import sys
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 
 from coverage import CoverageData
@@ -61,12 +61,10 @@ class Map:
         if by_line is None:
             measured = self._files.get(mutant.path, mutant.path)
             by_line = self._cache[mutant.path] = self._data.contexts_by_lineno(measured)
-        lines = mutant.lines if mutant.function else by_line
+        at_import = any("" in by_line.get(line, ()) for line in mutant.lines)
+        # For what runs at import (a table, a class's body): whoever uses the file.
+        lines = by_line if at_import else mutant.lines
         names = {name for line in lines for name in by_line.get(line, ())} - {""} - self.failed
-        if not names:
-            # A line of a class's body, or one that runs at import: whoever uses the file.
-            ran_at_import = any("" in by_line.get(line, ()) for line in mutant.lines)
-            names = set(chain(*by_line.values())) - {""} - self.failed if ran_at_import else names
         functions: dict[str, list[str]] = {}
         for name in sorted(names):
             functions.setdefault(name.partition("[")[0], []).append(name)
