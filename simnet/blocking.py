@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols.base import Endpoint, Received
-from simnet.readiness import EVERYTHING, READABLE, WRITABLE, Pollable
+from simnet.readiness import EVERYTHING, POLLIN, READABLE, WRITABLE, Pollable
 
 if TYPE_CHECKING:
     from simnet.scheduler import Scheduler
@@ -136,9 +136,13 @@ def receive(
     so_far: Received | None = None
     with held(endpoint):
         while True:
+            before = so_far
             so_far, ended = _receive_more(endpoint, so_far, size, flags, ancillary_size, target)
             if ended:
                 return so_far or Received(b"")
+            if so_far is not before and not flags & constants.MSG_PEEK and endpoint.poll() & POLLIN:
+                # Reading made room, and the peer filled it at once.
+                continue
             if not wait(endpoint, READABLE, deadline_ns, call, subject):
                 if so_far is not None:
                     return so_far
