@@ -278,7 +278,7 @@ class Tcp(ShortCut):
         skip = 0
         if self.urgent:
             mark = self.urgent_seq - self.read_edge
-            if mark == 0 and queue.length and not self.oobinline:
+            if mark == 0 and queue.length and size and not self.oobinline:
                 skip = 1
                 after = queue.length - 1
             elif mark <= 0 and self.oobinline:

@@ -243,3 +243,13 @@ def test_a_refused_connect_leads_later_datagrams_of_ipv4_astray(net: Network, ke
     assert sock.send(b"b") == 1
     assert (outcome(peer.recv, 9), outcome(everybody.recv, 9)) == ("EAGAIN", b"b")
     assert outcome(sock.sendto, b"c", broadcast) == "EACCES"
+
+
+@each(TCP_PAIRS)
+def test_a_read_of_nothing_does_not_pass_over_the_urgent_byte(net: Network, pair: Pair) -> None:
+    """A read of one byte would; after a read of none it can still be taken."""
+    a, b = pair
+    assert a.send(b"ab", socket.MSG_OOB) == 2
+    assert b.recv(9) == b"a"
+    assert b.recvmsg(0)[0] == b""
+    assert b.recv(1, socket.MSG_OOB) == b"b"

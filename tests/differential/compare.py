@@ -131,8 +131,9 @@ def _without(steps: Steps, index: int) -> Steps:
 
 def _elsewhere(steps: Steps, index: int) -> list[Step]:
     """The step on a socket that was made earlier than its own; an epoll object has no equal."""
-    step, made = steps[index], [name for each in steps[:index] for name in each.into]
-    if step.on not in made or step.call in {"register", "modify", "unregister", "epoll_poll"}:
+    step, earlier = steps[index], [each for each in steps[:index] if each.call != "epoll"]
+    made = [name for each in earlier for name in each.into]
+    if step.on not in made:
         return []
     return [attrs.evolve(step, on=name) for name in made[: made.index(step.on)]]
 
