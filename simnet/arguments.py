@@ -38,7 +38,7 @@ Resolve = Callable[[str, int], IP]
 def c_int(value: Any) -> int:
     """An argument of C type int."""
     if value.__class__ is int and -_INT_MAX <= value <= _INT_MAX:
-        return value  # type: ignore[no-any-return]
+        return value
     number = c_long(value)
     if number > _INT_MAX:
         raise OverflowError("signed integer is greater than maximum")

@@ -8,15 +8,21 @@ EPOLLWAKEUP's effect, busy polling.
 from __future__ import annotations
 
 import errno
-import math
 import select as _real
 from collections.abc import Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from simnet.clock import MILLISECOND_NS, SECOND_NS
+from simnet.arguments import masked_uint, plain_int
 from simnet.current import the_host
 from simnet.errors import os_error
+from simnet.poller_arguments import (
+    descriptor_number,
+    epoll_timeout_ns,
+    poll_mask,
+    poll_timeout_ns,
+    select_timeout_ns,
+)
 from simnet.readiness import (
     ALWAYS,
     EVERYTHING,
@@ -32,6 +38,7 @@ from simnet.readiness import (
     POLLWRNORM,
     Pollable,
 )
+from simnet.signatures import by_name, expects, one_argument
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -42,20 +49,8 @@ _SELECT_OUT = POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR
 _SELECT_EX = POLLPRI
 
 
-def descriptor_number(obj: Any) -> int:
-    """The descriptor of an int or of an object with fileno() (PyObject_AsFileDescriptor)."""
-    if isinstance(obj, int):
-        number = obj
-    else:
-        method = getattr(obj, "fileno", None)
-        if method is None:
-            raise TypeError("argument must be an int, or have a fileno() method.")
-        number = method()
-        if not isinstance(number, int):
-            raise TypeError("fileno() returned a non-integer")
-    if number < 0:
-        raise ValueError(f"file descriptor cannot be a negative integer ({number})")
-    return number
+def _deadline_ns(host: Host, timeout_ns: int | None) -> int | None:
+    return None if timeout_ns is None else host.clock.now_ns + timeout_ns
 
 
 def _look_up(host: Host, number: int) -> Pollable:
@@ -103,6 +98,7 @@ def wait_for_any(
 # select
 
 
+@expects(3, 4)
 def select(
     rlist: Iterable[Any],
     wlist: Iterable[Any],
@@ -112,7 +108,7 @@ def select(
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """select(rlist, wlist, xlist[, timeout]) -> (rlist, wlist, xlist)"""
     host = the_host()
-    deadline_ns = _seconds_deadline(host, timeout)
+    deadline_ns = _deadline_ns(host, select_timeout_ns(timeout))
     groups = []
     for objects, mask in ((rlist, _SELECT_IN), (wlist, _SELECT_OUT), (xlist, _SELECT_EX)):
         try:
@@ -132,20 +128,6 @@ def select(
     return wait_for_any(host, pollables.values(), look, deadline_ns, "select") or ([], [], [])
 
 
-def _seconds_deadline(host: Host, timeout: Any) -> int | None:
-    if timeout is None:
-        return None
-    try:
-        nanoseconds = math.ceil(timeout * SECOND_NS)
-    except (TypeError, ValueError):
-        if isinstance(timeout, float):
-            raise ValueError("Invalid value NaN (not a number)") from None
-        raise TypeError("timeout must be a float or None") from None
-    if nanoseconds < 0:
-        raise ValueError("timeout must be non-negative")
-    return host.clock.now_ns + nanoseconds
-
-
 # poll
 
 
@@ -157,18 +139,21 @@ class poll:
         self._interests: dict[int, int] = {}
         self._running = False
 
+    @expects(1, 2)
     def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /) -> None:
         """Watch a descriptor, or change what for."""
-        self._interests[descriptor_number(fd)] = _ushort(eventmask)
+        number, mask = descriptor_number(fd), poll_mask(eventmask)
+        self._interests[number] = mask
 
+    @expects(2, 2)
     def modify(self, fd: Any, eventmask: int, /) -> None:
         """Change what a descriptor is watched for; ENOENT if it is not watched."""
-        number = descriptor_number(fd)
-        mask = _ushort(eventmask)
+        number, mask = descriptor_number(fd), poll_mask(eventmask)
         if number not in self._interests:
             raise os_error(errno.ENOENT)
         self._interests[number] = mask
 
+    @one_argument
     def unregister(self, fd: Any, /) -> None:
         """Watch it no more; KeyError if it is not watched."""
         del self._interests[descriptor_number(fd)]
@@ -176,15 +161,7 @@ class poll:
     def poll(self, timeout: float | None = None, /) -> list[tuple[int, int]]:
         """Wait for `timeout` milliseconds at most; (descriptor, bits) of each that is ready."""
         host = self._host
-        deadline_ns = None
-        if timeout is not None:
-            if not isinstance(timeout, (int, float)):
-                raise TypeError("timeout must be an integer or None")
-            milliseconds = math.ceil(timeout)
-            if milliseconds > 0x7FFFFFFF:
-                raise OverflowError("timeout is too large")
-            if milliseconds >= 0:
-                deadline_ns = host.clock.now_ns + milliseconds * MILLISECOND_NS
+        deadline_ns = _deadline_ns(host, poll_timeout_ns(timeout))
         if self._running:
             raise RuntimeError("concurrent poll() invocation")
         self._running = True
@@ -210,16 +187,6 @@ class poll:
             if bits:
                 found.append((number, bits))
         return found
-
-
-def _ushort(value: Any) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
-    if value < 0:
-        raise ValueError("value must be positive")
-    if value > 0xFFFF:
-        raise OverflowError("Python int too large to convert to C unsigned short")
-    return value
 
 
 # epoll
@@ -373,21 +340,24 @@ class _Epoll(Pollable):
 class epoll:
     """select.epoll([sizehint=-1, flags=0])"""
 
+    @by_name("epoll", "sizehint", "flags")
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        if sizehint != -1 and sizehint <= 0:
+        sizehint, flags = plain_int(sizehint), plain_int(flags)
+        if sizehint < -1 or sizehint == 0:
             raise ValueError("negative sizehint")
         if flags & ~_real.EPOLL_CLOEXEC:
-            raise os_error(errno.EINVAL)
+            raise OSError("invalid flags")
         host = the_host()
         self._host = host
         self._descriptor = host.descriptors.install(_Epoll(host))
 
     @classmethod
+    @one_argument
     def fromfd(cls, fd: int, /) -> epoll:
         """An object for an epoll descriptor that is open already."""
         self = cls.__new__(cls)
         self._host = the_host()
-        self._descriptor = self._host.descriptors.get(fd)
+        self._descriptor = self._host.descriptors.get(plain_int(fd))
         return self
 
     def _kernel(self) -> _Epoll:
@@ -398,31 +368,29 @@ class epoll:
             raise os_error(errno.EINVAL)
         return opened
 
+    @by_name("register", "fd", "eventmask", required=1)
     def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT) -> None:
         """Watch a descriptor; EEXIST if it is watched already."""
-        self._kernel().control("add", descriptor_number(fd), _uint(eventmask))
+        number, events = descriptor_number(fd), masked_uint(eventmask)
+        self._kernel().control("add", number, events)
 
+    @by_name("modify", "fd", "eventmask", required=2)
     def modify(self, fd: Any, eventmask: int) -> None:
         """Change what a descriptor is watched for."""
-        self._kernel().control("modify", descriptor_number(fd), _uint(eventmask))
+        number, events = descriptor_number(fd), masked_uint(eventmask)
+        self._kernel().control("modify", number, events)
 
+    @by_name("unregister", "fd", required=1)
     def unregister(self, fd: Any) -> None:
         """Watch it no more."""
-        self._kernel().control("delete", descriptor_number(fd), 0)
+        number = descriptor_number(fd)
+        self._kernel().control("delete", number, 0)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
         """Wait for `timeout` seconds at most; (descriptor, bits) of up to `maxevents`."""
+        maxevents = plain_int(maxevents)
         kernel = self._kernel()
-        deadline_ns = None
-        if timeout is not None:
-            try:
-                milliseconds = math.ceil(timeout * 1000)
-            except TypeError:
-                raise TypeError("timeout must be an integer or None") from None
-            if milliseconds > 0x7FFFFFFF:
-                raise OverflowError("timeout is too large")
-            if milliseconds >= 0:
-                deadline_ns = self._host.clock.now_ns + milliseconds * MILLISECOND_NS
+        deadline_ns = _deadline_ns(self._host, epoll_timeout_ns(timeout))
         if maxevents == -1:
             maxevents = 0x7FFFFFFF
         elif maxevents < 1:
@@ -463,11 +431,3 @@ class epoll:
     def __del__(self) -> None:
         if hasattr(self, "_descriptor"):
             self.close()
-
-
-def _uint(value: Any) -> int:
-    if not isinstance(value, int):
-        raise TypeError(f"'{type(value).__name__}' object cannot be interpreted as an integer")
-    if not 0 <= value <= 0xFFFFFFFF:
-        raise OverflowError("can't convert negative value to unsigned int")
-    return value

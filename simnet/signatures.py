@@ -12,14 +12,42 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 MISSING: Any = object()
-_METH_NOARGS = (0, 0)
-_METH_O = (1, 1)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+def no_arguments(function: Method) -> Method:
+    """A method without arguments (METH_NOARGS)."""
+
+    @functools.wraps(function)
+    def counted(self: Any, *args: Any, **named: Any) -> Any:
+        if args or named:
+            raise _refusal(function, "takes no arguments", args, named)
+        return function(self)
+
+    return counted  # type: ignore[return-value]
+
+
+def one_argument(function: Method) -> Method:
+    """A method of one argument (METH_O)."""
+
+    @functools.wraps(function)
+    def counted(self: Any, *args: Any, **named: Any) -> Any:
+        if len(args) != 1 or named:
+            raise _refusal(function, "takes exactly one argument", args, named)
+        return function(self, args[0])
+
+    return counted  # type: ignore[return-value]
+
+
+def _refusal(function: Any, takes: str, args: Any, named: Any) -> TypeError:
+    if named:
+        return TypeError(f"{function.__qualname__}() takes no keyword arguments")
+    return TypeError(f"{function.__qualname__}() {takes} ({len(args)} given)")
+
+
 def takes(least: int, most: int) -> Callable[[Method], Method]:
-    """A method of so many arguments, none of them by name."""
+    """A method of so many arguments, none of them by name (PyArg_ParseTuple)."""
 
     def decorate(function: Method) -> Method:
         name = function.__name__
@@ -27,8 +55,7 @@ def takes(least: int, most: int) -> Callable[[Method], Method]:
         @functools.wraps(function)
         def counted(self: Any, *args: Any, **named: Any) -> Any:
             if named:
-                prefix = "socket." if (least, most) in (_METH_NOARGS, _METH_O) else ""
-                raise TypeError(f"{prefix}{name}() takes no keyword arguments")
+                raise TypeError(f"{name}() takes no keyword arguments")
             if not least <= len(args) <= most:
                 raise wrong_count(name, least, most, len(args))
             return function(self, *args)
@@ -38,16 +65,55 @@ def takes(least: int, most: int) -> Callable[[Method], Method]:
     return decorate
 
 
-no_arguments = takes(*_METH_NOARGS)
-one_argument = takes(*_METH_O)
+def expects(least: int, most: int) -> Callable[[Method], Method]:
+    """A function of so many arguments, none of them by name (_PyArg_CheckPositional)."""
+
+    def decorate(function: Method) -> Method:
+        name = function.__name__
+        own = function.__code__.co_argcount - most
+
+        @functools.wraps(function)
+        def counted(*args: Any, **named: Any) -> Any:
+            given = len(args) - own
+            if named:
+                raise TypeError(f"{function.__qualname__}() takes no keyword arguments")
+            if not least <= given <= most:
+                limit = least if given < least else most
+                which = "" if least == most else "at least " if given < least else "at most "
+                plural = "" if limit == 1 else "s"
+                raise TypeError(f"{name} expected {which}{limit} argument{plural}, got {given}")
+            return function(*args)
+
+        return counted  # type: ignore[return-value]
+
+    return decorate
+
+
+def by_name(name: str, *parameters: str, required: int = 0) -> Callable[[Method], Method]:
+    """A method whose arguments may also be given by name (_PyArg_UnpackKeywords)."""
+
+    def decorate(function: Method) -> Method:
+        @functools.wraps(function)
+        def counted(self: Any, *args: Any, **named: Any) -> Any:
+            given = len(args) + len(named)
+            if given > len(parameters):
+                raise wrong_count(name, 0, len(parameters), given)
+            for position, parameter in enumerate(parameters[:required], 1):
+                if position > len(args) and parameter not in named:
+                    raise _missing(name, parameter, position)
+            return function(self, *args, **named)
+
+        return counted  # type: ignore[return-value]
+
+    return decorate
+
+
+def _missing(name: str, parameter: str, position: int) -> TypeError:
+    return TypeError(f"{name}() missing required argument '{parameter}' (pos {position})")
 
 
 def wrong_count(name: str, least: int, most: int, given: int) -> TypeError:
     """The error of a call with too few or too many arguments."""
-    if (least, most) == _METH_NOARGS:
-        return TypeError(f"socket.{name}() takes no arguments ({given} given)")
-    if (least, most) == _METH_O:
-        return TypeError(f"socket.{name}() takes exactly one argument ({given} given)")
     limit = least if given < least else most
     which = "exactly" if least == most else "at least" if given < least else "at most"
     plural = "" if limit == 1 else "s"
@@ -64,6 +130,6 @@ def flags_of(name: str, first: Any, rest: tuple[Any, ...]) -> Any:
 def check_buffer_call(name: str, buffer: Any, rest: tuple[Any, ...]) -> None:
     """Count the arguments of `name(buffer[, nbytes[, flags]])`, which may be given by name."""
     if buffer is MISSING:
-        raise TypeError(f"{name}() missing required argument 'buffer' (pos 1)")
+        raise _missing(name, "buffer", 1)
     if rest:
         raise wrong_count(name, 1, 3, 3 + len(rest))

@@ -21,7 +21,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from simnet import api, pollers, sockets
-from simnet.arguments import timeout_ns
+from simnet.arguments import c_int, timeout_ns
 from simnet.clock import Clock
 from simnet.current import current_host, the_host
 from simnet.descriptors import DescriptorTable
@@ -150,7 +150,7 @@ class _Os:
 
     @staticmethod
     def set_inheritable(fd: int, inheritable: bool, /) -> None:
-        the_host().descriptors.get(fd).inheritable = bool(inheritable)
+        the_host().descriptors.get(fd).inheritable = bool(c_int(inheritable))
 
     @staticmethod
     def sendfile(out_fd: int, in_fd: int, offset: int, count: int) -> int:

@@ -273,5 +273,5 @@ def test_buffers_may_be_named(net: Network, sockets: ExitStack) -> None:
     assert b.recv_into(buffer=room, nbytes=1, flags=socket.MSG_PEEK) == 1
     assert b.recvfrom_into(buffer=room, nbytes=4, flags=0)[0] == 4
     for call in (lambda: a.send(data=b"x"), lambda: b.recv(bufsize=1)):  # type: ignore[call-arg]
-        with pytest.raises(TypeError, match="takes no keyword arguments"):
+        with pytest.raises(TypeError, match="keyword arguments"):
             call()
