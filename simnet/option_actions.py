@@ -93,9 +93,10 @@ PEERCRED = Place(_peercred)
 def _put_sndbuf(endpoint: Endpoint, size: int) -> None:
     endpoint.sndbuf = max(_LEAST_SNDBUF, min(size, INT_MAX // 2) * 2)
     endpoint.set(sndbuf_locked=True)
-    if isinstance(endpoint, UnixEndpoint):
+    if isinstance(endpoint, (UnixEndpoint, Udp)):
         endpoint.write_space()
     elif isinstance(endpoint, Tcp):
+        endpoint.wants_room = True
         endpoint.room_made()
 
 

@@ -56,7 +56,6 @@ class Tcp(ShortCut):
         if not (self.table.is_free(self, held) if held else self.take_port(0)):
             self.state = State.CLOSE
             raise os_error(errno.EADDRINUSE)
-        self.error = 0
         self.incoming = {}
         self.accept_queue = {}
         self.table.start_listening(self, self.port)

@@ -65,6 +65,7 @@ _RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
 _LOOP, _LOOP6 = (0, 34), (41, 19)
 
 _IP_TOS = (0, 1)
+_ROOM = POLLOUT | POLLWRNORM | POLLWRBAND
 
 _DATA_READY = POLLIN | POLLRDNORM
 
@@ -225,6 +226,8 @@ class Udp(InetEndpoint):
         queue = target.queue
         if queue and target.used + cost > target.rcvbuf:
             return None
+        if self.waiters:
+            self.write_space()
         queue.append((data, shown, cost, like))
         target.used += cost
         if target.waiters:
@@ -350,9 +353,14 @@ class Udp(InetEndpoint):
     def _transmit(self, envelope: Datagram, data: bytes, keep_route: bool = False) -> None:
         wire = self.host.wire
         wire.transmit(self.host, envelope._replace(payload=data))
+        self.write_space()
         wire.flush()
         if keep_route and wire.ideal and self.host.is_unicast(envelope.destination[0]):
             self._remember_route(envelope)
+
+    def write_space(self) -> None:
+        """What was sent has left, which looks like new room to those who wait for it."""
+        self.notify(_ROOM)
 
     def _remember_route(self, envelope: Datagram) -> None:
         target, local = envelope.destination, envelope.source

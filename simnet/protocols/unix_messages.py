@@ -12,7 +12,7 @@ from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols import unix_ancillary
 from simnet.protocols.base import RCV_SHUTDOWN, Ancillary, Received
-from simnet.protocols.unix_ancillary import NO_CREDENTIALS, Rights
+from simnet.protocols.unix_ancillary import NO_CREDENTIALS, Credentials, Rights
 from simnet.protocols.unix_base import (
     CLOSED,
     DATA_READY,
@@ -83,6 +83,22 @@ class UnixMessages(UnixEndpoint):
             raise os_error(errno.EMSGSIZE)
         if not self._may_allocate():
             return None
+        sent = None
+        try:
+            sent = self._deliver(bytes(data), address, credentials, rights)
+        finally:
+            if sent is None:
+                # What was allocated is freed, which looks like new room to those who wait for it.
+                self.charge_back(0)
+        return sent
+
+    def _deliver(
+        self,
+        data: bytes,
+        address: UnixAddress,
+        credentials: Credentials | None,
+        rights: Rights | None,
+    ) -> int | None:
         receiver = self._receiver(address)
         if receiver.peer is not None and receiver.peer is not self:
             raise os_error(errno.EPERM)
@@ -96,8 +112,8 @@ class UnixMessages(UnixEndpoint):
             if receiver is self.peer:
                 self._relay_through(receiver)
             return None
-        self._enqueue(receiver, bytes(data), message_cost(size), credentials, rights)
-        return size
+        self._enqueue(receiver, data, message_cost(len(data)), credentials, rights)
+        return len(data)
 
     def _receiver(self, address: UnixAddress) -> UnixEndpoint:
         if address is not None:

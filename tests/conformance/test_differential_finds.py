@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
 from simnet.api import Network, Socket
-from tests.conformance.kinds import TCP_NAMES, TCP_PAIRS, Named, each
+from tests.conformance.kinds import (
+    ALL_NAMES,
+    DATAGRAM_NAMES,
+    TCP_NAMES,
+    TCP_PAIRS,
+    Named,
+    each,
+)
 from tests.conformance.outcomes import outcome
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
@@ -253,3 +262,60 @@ def test_a_read_of_nothing_does_not_pass_over_the_urgent_byte(net: Network, pair
     assert b.recv(9) == b"a"
     assert b.recvmsg(0)[0] == b""
     assert b.recv(1, socket.MSG_OOB) == b"b"
+
+
+def edges(net: Network, sock: Socket, sockets: ExitStack) -> Callable[[], int]:
+    """What an edge-triggered epoll reports for a socket; what is ready now is seen already."""
+    poller = net.epoll()
+    sockets.callback(poller.close)
+    poller.register(sock, select.EPOLLET | select.EPOLLIN | select.EPOLLOUT)
+    poller.poll(0)
+    return lambda: sum(bits for _, bits in poller.poll(0))
+
+
+@each([named for named in DATAGRAM_NAMES if named.family != socket.AF_UNIX], argument="named")
+def test_a_sent_datagram_makes_an_edge_for_its_sender(
+    net: Network, named: Named, keep: Keep, sockets: ExitStack
+) -> None:
+    """What leaves the send buffer looks like new room, every time."""
+    receiver, sender = keep(named.bound(net)), keep(named.socket(net))
+    edge = edges(net, sender, sockets)
+    for _ in range(2):
+        sender.sendto(b"x", receiver.getsockname())
+        assert edge() == select.EPOLLOUT
+        assert edge() == 0
+
+
+def test_a_datagram_that_finds_no_receiver_makes_an_edge_for_its_sender(
+    net: Network, keep: Keep, sockets: ExitStack
+) -> None:
+    """A unix message is allocated before its receiver is looked for, and freed again."""
+    sender = keep(net.socket(socket.AF_UNIX, DGRAM))
+    edge = edges(net, sender, sockets)
+    assert outcome(sender.send, b"x") == "ENOTCONN"
+    assert edge() == select.EPOLLOUT
+    assert outcome(sender.sendto, b"x", "\0simnet-nobody") == "ECONNREFUSED"
+    assert edge() == select.EPOLLOUT
+    assert outcome(sender.send, b"x", socket.MSG_OOB) == "EOPNOTSUPP"
+    assert edge() == 0
+
+
+@each(ALL_NAMES, argument="named")
+def test_a_new_send_buffer_size_makes_an_edge(
+    net: Network, named: Named, keep: Keep, sockets: ExitStack
+) -> None:
+    """SO_SNDBUF wakes writers, whether they waited or not."""
+    sock = keep(named.socket(net))
+    edge = edges(net, sock, sockets)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 100_000)
+    assert edge() & select.EPOLLOUT
+
+
+@each(TCP_PAIRS)
+def test_listening_keeps_the_error_of_a_dissolved_connection(net: Network, pair: Pair) -> None:
+    """connect(AF_UNSPEC) leaves ECONNRESET behind, and listen() does not take it away."""
+    a, _ = pair
+    net.disconnect(a)
+    a.listen()
+    assert outcome(a.send, b"x") == "ECONNRESET"
+    assert outcome(a.send, b"x") == "EPIPE"
