@@ -159,6 +159,8 @@ class Input(Output):
             return
         if segment.flags & URG:
             self._note_urgent(segment, seq)
+        if self.urgent == Urgent.NOT_YET:
+            self._find_urgent_byte(segment, seq)
         self._process_text(segment, seq)
         if self.orphan and self.state is State.FIN_WAIT2:
             self.leave_to_stand_in(State.FIN_WAIT2)
@@ -271,8 +273,6 @@ class Input(Output):
         """Bytes in order join the queue; readers are told once there are enough."""
         self.rcv_nxt += len(payload)
         self.queue.append(payload)
-        if self.urgent == Urgent.NOT_YET:
-            self._find_urgent_byte()
         if self.queue.length >= self.rcvlowat or self.done:
             self.notify(_DATA_READY)
 
@@ -311,10 +311,11 @@ class Input(Output):
         self.urgent = Urgent.NOT_YET
         self.urgent_seq = place
 
-    def _find_urgent_byte(self) -> None:
-        offset = self.urgent_seq - self.read_edge
-        if 0 <= offset < self.queue.length:
-            self.urgent_byte = self.queue.peek(1, offset)
+    def _find_urgent_byte(self, segment: Segment, seq: int) -> None:
+        """Look for it in what arrived, which may not even be queued (tcp_urg)."""
+        offset = self.urgent_seq - seq
+        if 0 <= offset < len(segment.payload):
+            self.urgent_byte = segment.payload[offset : offset + 1]
             self.urgent = Urgent.VALID
             self.notify(POLLPRI | _DATA_READY)
 

@@ -18,7 +18,7 @@ from tests.conformance.kinds import (
     Named,
     each,
 )
-from tests.conformance.outcomes import outcome
+from tests.conformance.outcomes import outcome, readiness
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
 STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -318,4 +318,14 @@ def test_listening_keeps_the_error_of_a_dissolved_connection(net: Network, pair:
     net.disconnect(a)
     a.listen()
     assert outcome(a.send, b"x") == "ECONNRESET"
+    assert outcome(a.send, b"x") == "EPIPE"
+
+
+@each(TCP_PAIRS)
+def test_an_urgent_byte_is_taken_even_from_what_resets(net: Network, pair: Pair) -> None:
+    """Data for a stream that is shut down both ways resets it; its urgent byte is seen."""
+    a, b = pair
+    b.shutdown(socket.SHUT_RDWR)
+    assert a.send(b"x", socket.MSG_OOB) == 1
+    assert readiness(net, b) == "IN|PRI|OUT|ERR|HUP|RDHUP"
     assert outcome(a.send, b"x") == "EPIPE"
