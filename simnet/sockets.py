@@ -24,7 +24,6 @@ from simnet.signatures import no_arguments, one_argument, takes
 from simnet.socket_core import CLOSED
 
 _TYPE_FLAGS = constants.SOCK_NONBLOCK | constants.SOCK_CLOEXEC
-_SO_PROTOCOL = 38
 
 
 class socket(Receiving, Sending):
@@ -72,7 +71,7 @@ class socket(Receiving, Sending):
         self._home = endpoint.host
         self._family = endpoint.family if family == -1 else family
         self._type = endpoint.type if type == -1 else type & ~_TYPE_FLAGS
-        self._proto = _protocol(endpoint) if proto == -1 else proto
+        self._proto = endpoint.proto if proto == -1 else proto
 
     # Names and connections
 
@@ -304,8 +303,3 @@ class socket(Receiving, Sending):
         level, optname, *value = option_setting(arguments)
         self._try("setsockopt", options.setsockopt, self._endpoint(), level, optname, *value)
         self._record("setsockopt", level, optname)
-
-
-def _protocol(endpoint: Endpoint) -> int:
-    """What SO_PROTOCOL tells of a descriptor whose protocol was not said."""
-    return options.getsockopt(endpoint, constants.SOL_SOCKET, _SO_PROTOCOL)  # type: ignore[return-value]

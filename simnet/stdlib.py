@@ -242,7 +242,7 @@ def describe_descriptor(number: int, opened: Any) -> str:
         return f"<descriptor {number} of {opened!r}>"
     token = current_host.set(opened.host)
     try:
-        sock = module.socket(proto=opened.proto, fileno=number)
+        sock = module.socket(fileno=number)
     finally:
         current_host.reset(token)
     text = repr(sock)
