@@ -329,3 +329,17 @@ def test_an_urgent_byte_is_taken_even_from_what_resets(net: Network, pair: Pair)
     assert a.send(b"x", socket.MSG_OOB) == 1
     assert readiness(net, b) == "IN|PRI|OUT|ERR|HUP|RDHUP"
     assert outcome(a.send, b"x") == "EPIPE"
+
+
+def test_the_latest_registration_of_a_socket_becomes_ready_first(
+    net: Network, keep: Keep, sockets: ExitStack
+) -> None:
+    """Two descriptors of one socket in one epoll: those who wait stand latest first."""
+    one = keep(net.socket(socket.AF_UNIX, DGRAM))
+    two = keep(one.dup())
+    poller = net.epoll()
+    sockets.callback(poller.close)
+    for sock in (one, two):
+        poller.register(sock, select.EPOLLIN)
+    one.shutdown(socket.SHUT_RDWR)
+    assert [number for number, _ in poller.poll(0)] == [two.fileno(), one.fileno()]
