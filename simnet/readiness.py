@@ -95,7 +95,7 @@ class Pollable(ABC):
             return
         one_is_enough = not bits & _ENDS_ALL_WAITS
         served = 0
-        # Pollers stand before blocked calls in the kernel's line, the latest first (add_wait_queue).
+        # Pollers stand before blocked calls in the kernel's line, the latest first.
         pollers = [waiter for waiter in reversed(waiters) if not waiter.exclusive]
         blocked = [waiter for waiter in waiters if waiter.exclusive]
         for waiter in (*pollers, *blocked):

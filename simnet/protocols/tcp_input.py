@@ -97,6 +97,7 @@ class Input(Output):
         self.nodelay = listener.nodelay
         self.corked = listener.corked
         self.v6only = listener.v6only
+        self.address_locked = listener.address_locked
         # Of a socket that was shut down before it listened.
         self.shut = listener.shut
 

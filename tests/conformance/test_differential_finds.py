@@ -343,3 +343,17 @@ def test_the_latest_registration_of_a_socket_becomes_ready_first(
         poller.register(sock, select.EPOLLIN)
     one.shutdown(socket.SHUT_RDWR)
     assert [number for number, _ in poller.poll(0)] == [two.fileno(), one.fileno()]
+
+
+@pytest.mark.parametrize(("host", "left"), [("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")])
+def test_a_dissolved_accepted_stream_keeps_the_address_its_listener_was_bound_to(
+    net: Network, keep: Keep, host: str, left: str
+) -> None:
+    """It inherits that bind() chose the address, and keeps it; the wildcard comes back."""
+    listener, client = keep(net.socket(INET, STREAM)), keep(net.socket(INET, STREAM))
+    listener.bind((host, 0))
+    listener.listen()
+    client.connect(("127.0.0.1", listener.getsockname()[1]))
+    server = keep(listener.accept()[0])
+    net.disconnect(server)
+    assert server.getsockname()[0] == left

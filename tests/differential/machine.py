@@ -297,14 +297,15 @@ class Programs(RuleBasedStateMachine):
         self.send_on(name, call)
 
     def send_on(self, name: str, call: str = "send", *to: Any) -> None:
-        """One send; but what MSG_MORE holds back on TCP is followed by what lets it go.
+        """One send; but what MSG_MORE holds back on TCP is let go in the same step.
 
         Whether data that arrives lets it go depends on how the kernel accounts for memory.
         """
         flags = self.pick(SEND_FLAGS)
-        self.step(call, name, self.payload(name), flags, *to)
         if flags == socket.MSG_MORE and self.kinds[name] in CONNECTION[:2]:
-            self.step(call, name, self.payload(name), 0, *to)
+            self.step("send_more", name, self.payload(name))
+        else:
+            self.step(call, name, self.payload(name), flags, *to)
 
     @rule(data=DATA)
     def sendto(self, data: Any) -> None:

@@ -348,6 +348,12 @@ class Runner:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)]
         return self.vars[step.on].sendmsg([data], rights)
 
+    def _do_send_more(self, step: Step) -> Any:
+        """A send with MSG_MORE, and one byte that lets it go."""
+        assert step.on is not None
+        sock = self.vars[step.on]
+        return sock.send(self.value(step.args[0]), socket.MSG_MORE), sock.send(b"!")
+
     def _do_fill(self, step: Step) -> Any:
         """Send one message again and again until it fails: how many went, and the error."""
         assert step.on is not None

@@ -106,6 +106,8 @@ def _statement(step: Step) -> str:
         return f"{step.on}.sendmsg([{data}], rights({', '.join(passed)}))"
     if step.call == "fill":
         return f"while True: {step.on}.send({args})"
+    if step.call == "send_more":
+        return f"{step.on}.send({args}, socket.MSG_MORE), {step.on}.send(b'!')"
     if step.call == "disconnect":
         return f"net.disconnect({step.on})"
     if step.call == "unlink":
