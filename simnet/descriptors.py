@@ -29,12 +29,14 @@ class Open(Protocol):
 class Descriptor:
     """One entry of the table. Socket objects keep it: a number closed behind their back is seen."""
 
-    __slots__ = ("endpoint", "inheritable", "number")
+    __slots__ = ("endpoint", "inheritable", "number", "proto")
 
     def __init__(self, number: int, endpoint: Open | None, inheritable: bool = False) -> None:
         self.number = number
         self.endpoint = endpoint
         self.inheritable = inheritable
+        # The protocol number that the latest socket object for it was made with, for reports.
+        self.proto = -1
 
 
 class DescriptorTable:

@@ -53,7 +53,7 @@ class socket(Receiving, Sending):
         self._descriptor = host.descriptors.install(endpoint)
         self._family = family
         self._type = type & ~_TYPE_FLAGS
-        self._proto = proto
+        self._proto = self._descriptor.proto = proto
         self._timeout_ns = 0 if type & constants.SOCK_NONBLOCK else host.default_timeout_ns
         endpoint.nonblocking = self._timeout_ns is not None
         self._record("socket", family, self._type)
@@ -71,7 +71,7 @@ class socket(Receiving, Sending):
         self._home = endpoint.host
         self._family = endpoint.family if family == -1 else family
         self._type = endpoint.type if type == -1 else type & ~_TYPE_FLAGS
-        self._proto = endpoint.proto if proto == -1 else proto
+        self._proto = descriptor.proto = endpoint.proto if proto == -1 else proto
 
     # Names and connections
 

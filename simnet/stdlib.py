@@ -242,7 +242,8 @@ def describe_descriptor(number: int, opened: Any) -> str:
         return f"<descriptor {number} of {opened!r}>"
     token = current_host.set(opened.host)
     try:
-        sock = module.socket(fileno=number)
+        proto = opened.host.descriptors.get(number).proto
+        sock = module.socket(proto=proto, fileno=number)
     finally:
         current_host.reset(token)
     text = repr(sock)
