@@ -286,13 +286,15 @@ class _Epoll(Pollable):
         self.drop_dead()
         key = number, target
         item = self.items.get(key)
-        if operation == "add":
-            if item is not None:
-                raise os_error(errno.EEXIST)
-            if events & EPOLLEXCLUSIVE and (events & ~_EXCLUSIVE_OK or isinstance(target, _Epoll)):
+        if events & EPOLLEXCLUSIVE:
+            unfit = events & ~_EXCLUSIVE_OK or isinstance(target, _Epoll)
+            if operation == "modify" or unfit:
                 raise os_error(errno.EINVAL)
+        if operation == "add":
             if isinstance(target, _Epoll):
                 self._check_nesting(target)
+            if item is not None:
+                raise os_error(errno.EEXIST)
             item = self.items[key] = _Item(self, number, target, events | ALWAYS)
             target.add_waiter(item)
         elif item is None:
@@ -301,7 +303,7 @@ class _Epoll(Pollable):
             self.forget(item)
             return
         else:
-            if events & EPOLLEXCLUSIVE or item.events & EPOLLEXCLUSIVE:
+            if item.events & EPOLLEXCLUSIVE:
                 raise os_error(errno.EINVAL)
             item.events = events | ALWAYS
         if self._bits(item):

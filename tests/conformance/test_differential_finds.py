@@ -357,3 +357,19 @@ def test_a_dissolved_accepted_stream_keeps_the_address_its_listener_was_bound_to
     server = keep(listener.accept()[0])
     net.disconnect(server)
     assert server.getsockname()[0] == left
+
+
+def test_epoll_looks_at_what_is_asked_before_what_is_registered(
+    net: Network, keep: Keep, sockets: ExitStack
+) -> None:
+    """EPOLLEXCLUSIVE with what it does not allow is EINVAL, registered or not."""
+    sock = keep(net.socket(socket.AF_UNIX, DGRAM))
+    poller = net.epoll()
+    sockets.callback(poller.close)
+    exclusive = select.EPOLLIN | select.EPOLLEXCLUSIVE
+    assert outcome(poller.modify, sock, exclusive) == "EINVAL"
+    assert outcome(poller.modify, sock, select.EPOLLIN) == "ENOENT"
+    poller.register(sock, exclusive)
+    assert outcome(poller.register, sock, exclusive | select.EPOLLPRI) == "EINVAL"
+    assert outcome(poller.register, sock, exclusive) == "EEXIST"
+    assert outcome(poller.modify, sock, select.EPOLLIN) == "EINVAL"

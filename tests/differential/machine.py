@@ -46,6 +46,7 @@ SEND_FLAGS = [0, 0, 0, 0, socket.MSG_DONTWAIT, socket.MSG_NOSIGNAL, socket.MSG_O
 RECV_FLAGS = [
     0, 0, 0, 0, socket.MSG_DONTWAIT, socket.MSG_PEEK, socket.MSG_WAITALL, socket.MSG_TRUNC,
     socket.MSG_OOB, socket.MSG_PEEK | socket.MSG_TRUNC, socket.MSG_PEEK | socket.MSG_OOB,
+    socket.MSG_PEEK | socket.MSG_WAITALL, socket.MSG_WAITALL | socket.MSG_TRUNC,
 ]  # fmt: skip
 
 

@@ -74,7 +74,7 @@ EPOLL_MASKS = [
         select.EPOLLOUT,
         0,
     )
-]
+] + [select.EPOLLIN | select.EPOLLEXCLUSIVE]
 
 
 @cache

@@ -34,9 +34,10 @@ _TUNED = {(socket.SOL_SOCKET, socket.SO_SNDBUF), (socket.SOL_SOCKET, socket.SO_R
 FILL_LIMIT = 2000  # more small messages than any default queue holds
 
 # Every run gets addresses and ports of its own. Ports that are bound on all addresses, or on the
-# one address of IPv6 loopback, come from below the ephemeral range.
+# one address of IPv6 loopback, come from below the ephemeral range, in an order of this process's
+# own: one that follows another would meet nothing but its remnants in TIME_WAIT.
 _RUNS = itertools.count(random.Random(os.getpid()).randrange(60_000))
-_PORTS = itertools.count(random.Random(os.getpid()).randrange(11_000))
+_PORTS = itertools.cycle(random.Random(os.getpid()).sample(range(10_240, 32_240), 22_000))
 
 
 @attrs.frozen
@@ -206,7 +207,7 @@ class Runner:
         if isinstance(port, int):
             return port
         if port not in self._ports:
-            self._ports[port] = 10_240 + next(_PORTS) % 22_000
+            self._ports[port] = next(_PORTS)
             self._symbols[self._ports[port]] = port
         return self._ports[port]
 
