@@ -26,6 +26,7 @@ from simnet.errors import os_error
 from simnet.files import Files
 from simnet.groups import Groups
 from simnet.limits import Limits
+from simnet.names.resolver import Resolver
 from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
@@ -33,7 +34,6 @@ from simnet.protocols.tcp import Tcp
 from simnet.protocols.tcp_block import default_mss
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
-from simnet.resolver import Resolver
 from simnet.wire import ETH0, LO, RST, Datagram, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:

@@ -132,7 +132,7 @@ class PortTable:
                 del self._by_port[port]
 
     def free_port(self, acceptable: Callable[[int], bool], odd: bool) -> int | None:
-        """An ephemeral port that is unused or acceptable: odd ones first for bind, even ones for connect.
+        """An ephemeral port, unused or acceptable: odd ones first for bind, even for connect.
 
         The kernel prefers these halves so that the two do not get in each other's way (measured on
         Linux 6.18). None when all are taken.

@@ -29,7 +29,6 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "simnet.limits",
         "simnet.queues",
         "simnet.readiness",
-        "simnet.services",
         "simnet.trace",
     ),
     "the wire": ("simnet.wire", "simnet.ports"),

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simnet.host import Host
-from simnet.option_actions import defer_accept
-from simnet.option_values import Kind, Option, kind_of
 from simnet.options import OPTIONS, getsockopt, kept_options, setsockopt
+from simnet.options.actions import defer_accept
+from simnet.options.values import Kind, Option, kind_of
 from simnet.protocols.base import Endpoint
 from simnet.protocols.tcp import Tcp
 from simnet.protocols.tcp_states import State

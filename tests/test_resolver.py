@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from simnet import services
-from simnet.resolver import Resolver
+from simnet.names import services
+from simnet.names.resolver import Resolver
 
 HOSTS = {"server": ["10.0.0.1", "fd00::1"], "old": ["10.0.0.2"], "new": ["fe80::5%2"]}
 NAMES = {ip: name for name, addresses in HOSTS.items() for ip in addresses}

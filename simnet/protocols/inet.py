@@ -40,9 +40,7 @@ class InetEndpoint(Endpoint):
         "v6only",
     )
 
-    def __init__(
-        self, host: Host, family: int, type: int, proto: int, table: PortTable
-    ) -> None:
+    def __init__(self, host: Host, family: int, type: int, proto: int, table: PortTable) -> None:
         super().__init__(host, family, type, proto)
         # The ports of its protocol on its host.
         self.table = table

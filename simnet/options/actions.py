@@ -13,7 +13,8 @@ from typing import Any, cast
 
 from simnet.addresses import is_ipv4
 from simnet.errors import os_error
-from simnet.option_values import INT_MAX, Kind, Place, keep, kind_of
+from simnet.options.tcp_info import tcp_info
+from simnet.options.values import INT_MAX, Kind, Place, keep, kind_of
 from simnet.protocols.base import Endpoint
 from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.tcp import Tcp
@@ -21,7 +22,6 @@ from simnet.protocols.tcp_states import State
 from simnet.protocols.udp import Udp
 from simnet.protocols.unix_base import UnixEndpoint
 from simnet.readiness import POLLIN, POLLRDNORM
-from simnet.tcp_info import tcp_info
 from simnet.wire import ETH0, LO
 
 # Half of SOCK_MIN_SNDBUF and SOCK_MIN_RCVBUF: a size is doubled to make room for overhead.

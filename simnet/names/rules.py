@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 import attrs
 
-from simnet import services
 from simnet.addresses import ANY4, ANY6, IP, LOOPBACK4, LOOPBACK6, is_ipv4
+from simnet.names import services
 
 # The texts of glibc's gai_strerror and hstrerror.
 EAI_TEXTS = {

@@ -17,17 +17,17 @@ from collections.abc import Callable, Sequence
 from operator import index
 from typing import Any
 
-from simnet import services
 from simnet.addresses import BROADCAST4, IP, LOOPBACK4
 from simnet.errors import os_error
-from simnet.name_arguments import (
+from simnet.names import services
+from simnet.names.arguments import (
     check_text,
     encoded,
     host_argument,
     port_argument,
     sockaddr_argument,
 )
-from simnet.name_rules import (
+from simnet.names.rules import (
     AI_FLAGS,
     HOST_NOT_FOUND,
     INET,

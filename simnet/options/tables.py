@@ -11,9 +11,9 @@ import socket
 from functools import partial
 from socket import IPPROTO_TCP, IPPROTO_UDP, SOL_SOCKET
 
-from simnet import option_actions as act
 from simnet.errors import os_error
-from simnet.option_values import (
+from simnet.options import actions as act
+from simnet.options.values import (
     ALGORITHM,
     BYTES,
     INT_MAX,

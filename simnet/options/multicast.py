@@ -16,8 +16,8 @@ import attrs
 
 from simnet.addresses import ANY4, IP, is_any, is_multicast
 from simnet.errors import os_error
-from simnet.option_actions import has_interface
-from simnet.option_values import Form, Place, raw_of_at_least
+from simnet.options.actions import has_interface
+from simnet.options.values import Form, Place, raw_of_at_least
 from simnet.protocols.base import Endpoint
 from simnet.protocols.udp import Udp
 

@@ -10,10 +10,10 @@ import socket
 from functools import partial
 from socket import IPPROTO_IP, IPPROTO_IPV6
 
-from simnet import multicast_options as multicast
-from simnet import option_actions as act
 from simnet.errors import os_error
-from simnet.option_values import (
+from simnet.options import actions as act
+from simnet.options import multicast
+from simnet.options.values import (
     INT,
     IP_INT,
     IP_INT_OF_SOME_BYTES,

@@ -17,9 +17,9 @@ import struct
 from collections.abc import Mapping
 
 from simnet.errors import os_error
-from simnet.option_tables import SOCKET, TCP_OPTIONS, UDP_OPTIONS
-from simnet.option_tables_ip import IP_OPTIONS, IPV6_OPTIONS
-from simnet.option_values import INT, INT_SIZE, Kind, Option, kind_of
+from simnet.options.tables import SOCKET, TCP_OPTIONS, UDP_OPTIONS
+from simnet.options.tables_ip import IP_OPTIONS, IPV6_OPTIONS
+from simnet.options.values import INT, INT_SIZE, Kind, Option, kind_of
 from simnet.protocols.base import Endpoint
 
 OPTIONS: tuple[Option, ...] = (
