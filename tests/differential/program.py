@@ -352,8 +352,8 @@ class Runner:
     def _do_send_more(self, step: Step) -> Any:
         """A send with MSG_MORE, and one byte that lets it go."""
         assert step.on is not None
-        sock = self.vars[step.on]
-        return sock.send(self.value(step.args[0]), socket.MSG_MORE), sock.send(b"!")
+        sock, (data, *to) = self.vars[step.on], map(self.value, step.args)
+        return (sock.sendto if to else sock.send)(data, socket.MSG_MORE, *to), sock.send(b"!")
 
     def _do_fill(self, step: Step) -> Any:
         """Send one message again and again until it fails: how many went, and the error."""

@@ -107,7 +107,9 @@ def _statement(step: Step) -> str:
     if step.call == "fill":
         return f"while True: {step.on}.send({args})"
     if step.call == "send_more":
-        return f"{step.on}.send({args}, socket.MSG_MORE), {step.on}.send(b'!')"
+        data, *to = map(_text, step.args)
+        first = ", ".join([data, "socket.MSG_MORE", *to])
+        return f"{step.on}.send{'to' * bool(to)}({first}), {step.on}.send(b'!')"
     if step.call == "disconnect":
         return f"net.disconnect({step.on})"
     if step.call == "unlink":
