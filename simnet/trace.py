@@ -40,7 +40,7 @@ class Trace:
 
     def __init__(self, recording: bool = False) -> None:
         self.recording = recording
-        self._hash = hashlib.blake2b(digest_size=16)
+        self._hash = hashlib.sha256()
         # What is not hashed yet, and what is kept of the rest, with the time when that began.
         self.recent: list[Record] = []
         self._kept: list[Record] = []
@@ -65,7 +65,7 @@ class Trace:
                 self._kept = block
 
     def digest(self) -> str:
-        """A stable hash of all records so far, as 32 hexadecimal digits."""
+        """A stable hash of all records so far, as 64 hexadecimal digits."""
         self.fold()
         tail = self._hash.copy()
         tail.update(_encode(self.recent))
