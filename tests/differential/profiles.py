@@ -1,6 +1,6 @@
 """How many programs the state machine draws: few in every run of the suite, many at night.
 
-`SIMNET_DIFFERENTIAL=nightly pytest tests/differential` takes the large count.
+`SIMNET_PROFILE=nightly pytest tests/differential` takes the large count.
 """
 
 from __future__ import annotations
@@ -29,4 +29,4 @@ def profile(programs: int) -> settings:
 
 def chosen() -> settings:
     """The profile that the environment asks for."""
-    return profile(COUNTS[os.environ.get("SIMNET_DIFFERENTIAL", "quick")])
+    return profile(COUNTS[os.environ.get("SIMNET_PROFILE", "quick")])
