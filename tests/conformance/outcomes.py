@@ -36,9 +36,7 @@ def outcome(call: Callable[..., Any], *args: Any) -> Any:
 def readiness(net: Network, sock: Socket) -> str:
     """The poll bits of a socket now, as 'IN|OUT', with every bit asked for."""
     poller = net.poll()
-    poller.register(
-        sock, select.POLLIN | select.POLLPRI | select.POLLOUT | select.POLLRDHUP
-    )
+    poller.register(sock, select.POLLIN | select.POLLPRI | select.POLLOUT | select.POLLRDHUP)
     bits = dict(poller.poll(0)).get(sock.fileno(), 0)
     return "|".join(name for bit, name in BITS.items() if bits & bit)
 
