@@ -275,6 +275,8 @@ def _set_quickack(endpoint: Endpoint, value: int) -> None:
         tcp.send_ack()
         tcp.flush()
     tcp.pingpong = not value or (due and not value & 1)
+    if tcp.pingpong and tcp.quick_acks < 0:
+        tcp.begin_quick_acks()
 
 
 _CLAMP = (socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP)

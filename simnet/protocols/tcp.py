@@ -190,8 +190,7 @@ class Tcp(ShortCut):
         self.forget_source()
         self.shut = 0
         self.done = False
-        self.quick_acks = -1
-        self.pingpong = False
+        self.forget_acknowledging()
         self.state_changed()
         self.flush()
 

@@ -274,6 +274,14 @@ class ControlBlock(InetEndpoint):
         super().set(**changes)
         self.reads_plainly = not self.urgent and self.rcvlowat <= 1
 
+    def forget_acknowledging(self) -> None:
+        """Nothing is known of how the peer sends."""
+        self.quick_acks = -1
+        self.pingpong = False
+        self.last_received_ns = -DELAYED_ACK_NS
+        self.delayed_ack_due_ns = 0
+        self.rcv_mss = SMALL_MSS
+
     def forget_urgent(self) -> None:
         """There is no urgent byte any more."""
         self.urgent = Urgent.NONE

@@ -281,7 +281,7 @@ class Input(Output):
         """Acknowledge at once or later (__tcp_ack_snd_check)."""
         self.last_received_ns = self.clock.now_ns
         if self.quick_acks < 0:
-            self.quick_acks = max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
+            self.begin_quick_acks()
         if size > self.rcv_mss:
             self.rcv_mss = min(size, self.mss)
         if (
@@ -290,6 +290,10 @@ class Input(Output):
             self.send_ack()
         else:
             self.delay_ack()
+
+    def begin_quick_acks(self) -> None:
+        """How many acknowledgements go out at once in the beginning (tcp_incr_quickack)."""
+        self.quick_acks = max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
 
     def _note_urgent(self, segment: Segment, seq: int) -> None:
         """tcp_check_urg: the urgent pointer names the byte after the urgent one."""

@@ -33,6 +33,7 @@ OPTIONS = [
     *((SOL, buffer, size) for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF)
       for size in (0, 2000, 8192, 100_000)),
     *((TCP, option, on) for option in (socket.TCP_NODELAY, socket.TCP_CORK) for on in (1, 0)),
+    (SOL, socket.SO_RCVBUF, 1 << 22),
     (TCP, socket.TCP_QUICKACK, 0),
     (TCP, socket.TCP_QUICKACK, 1),
     (SOL, socket.SO_OOBINLINE, 1),
@@ -59,11 +60,13 @@ SIZE = st.sampled_from(SIZES)
 
 
 def send(end: str, letter: str, size: int, flags: int) -> list[Step]:
-    return [Step("send", end, (Data(letter, size), flags))]
+    """With flags, or as plainly as a program can; the short cut is for plain calls."""
+    data = Data(letter, size)
+    return [Step("send", end, (data, flags) if flags else (data,))]
 
 
 def receive(end: str, size: int, flags: int) -> list[Step]:
-    return [Step("recv", end, (size, flags))]
+    return [Step("recv", end, (size, flags) if flags else (size,))]
 
 
 def end_of(pair: tuple[str, str], turns: Iterable[list[Step]]) -> list[Step]:
@@ -87,8 +90,25 @@ TALK = st.builds(
             (4, st.builds(receive, SIDE, st.sampled_from(READS), st.just(0))),
             (1, PAUSE),
         ),
-        max_size=8,
+        min_size=4,
+        max_size=10,
     ),
+)
+# One side alone sends, often enough for the other to delay its acknowledgements.
+LECTURE = st.builds(
+    lambda pair, side, letter, sizes, read: end_of(
+        pair,
+        [
+            move
+            for size in sizes
+            for move in (send(side, letter, size, 0), receive("10"[int(side)], read, 0))
+        ],
+    ),
+    PAIR,
+    SIDE,
+    LETTER,
+    st.lists(SMALL, min_size=3, max_size=20),
+    st.sampled_from(READS[:-1]),
 )
 SET = st.builds(lambda end, option: [Step("setsockopt", end, option)], END, OPTION)
 GET = st.builds(lambda end: [Step("getsockopt", end, (SOL, socket.SO_ERROR))], END)
@@ -103,8 +123,9 @@ SHUTDOWN = st.builds(
 )
 CLOSE = st.builds(lambda end: [Step("close", end)], END)
 FAREWELL = st.builds(
-    lambda pair, one, pause, other: end_of(pair, [one, pause, other]),
+    lambda pair, full, one, pause, other: end_of(pair, [full, one, pause, other]),
     PAIR,
+    st.just([]) | st.builds(send, SIDE, LETTER, st.sampled_from(SIZES[-2:]), st.just(0)),
     st.sampled_from([[Step("close", "0")], shutdown("1", socket.SHUT_WR), [Step("close", "1")]]),
     st.just([]) | PAUSE,
     st.sampled_from([[Step("close", "1")], shutdown("0", socket.SHUT_WR), [Step("close", "0")]]),
@@ -137,9 +158,9 @@ OPEN = st.builds(opening, PAIR, st.lists(OPTION, max_size=3))
 CONNECT = st.builds(lambda pair: opening(pair, [])[:-1], PAIR)
 ACCEPT = st.builds(lambda pair: opening(pair, [])[-1:], PAIR)
 MOVE = weighted(
-    (12, SEND), (12, RECEIVE), (8, TALK), (4, PAUSE), (4, SET), (2, GET), (1, SHUTDOWN),
-    (1, CLOSE), (1, FAREWELL), (1, RESETTING), (1, DISCONNECT), (1, LISTENER), (3, OPEN),
-    (1, CONNECT), (1, ACCEPT),
+    (12, SEND), (12, RECEIVE), (8, TALK), (4, LECTURE), (4, PAUSE), (4, SET), (2, GET),
+    (1, SHUTDOWN), (1, CLOSE), (1, FAREWELL), (1, RESETTING), (1, DISCONNECT), (1, LISTENER),
+    (6, OPEN), (1, CONNECT), (1, ACCEPT),
 )  # fmt: skip
 
 
@@ -161,5 +182,5 @@ PROGRAMS = st.builds(
     st.sampled_from([1, 0, 3]),
     st.lists(OPTION, max_size=3),
     st.builds(opening, st.just(PAIRS[0]), st.lists(OPTION, max_size=3)),
-    st.lists(MOVE, max_size=30),
+    weighted((1, st.lists(MOVE, max_size=10)), (3, st.lists(MOVE, min_size=15, max_size=40))),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import attrs
@@ -16,7 +17,8 @@ from tests.differential.program import Data, NameOf, Outcome, Runner, Step
 KEPT = (
     "state", "shut", "error", "done", "sndbuf", "rcvbuf", "nodelay", "corked", "mss", "rcv_mss",
     "snd_una", "snd_nxt", "snd_edge", "rcv_nxt", "rcv_edge", "rcv_acked", "snd_wscale",
-    "nagle_small_edge", "quick_acks", "pingpong", "delayed_ack_due_ns", "urgent",
+    "nagle_small_edge", "quick_acks", "pingpong", "delayed_ack_due_ns", "last_received_ns",
+    "urgent",
 )  # fmt: skip
 
 
@@ -95,6 +97,11 @@ class TcpRunner(Runner):
     def _do_accept(self, step: Step) -> Any:
         self._replace(step.into[0])
         return super()._do_accept(step)
+
+    def _do_recv(self, step: Step) -> Any:
+        data = self._call(step)
+        size, flags = (*step.args, 0)[:2]
+        return len(data) if flags & socket.MSG_TRUNC or len(data) > size else data
 
     def _do_sleep(self, step: Step) -> None:
         self.world.run(until=self.world.now + step.args[0])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simnet import World
 from simnet.api import Socket
 from simnet.protocols.tcp import Tcp
-from tests.conformance.kinds import STREAM_PAIRS, Kind, each
+from tests.conformance.kinds import STREAM_PAIRS, TCP_PAIRS, Kind, each
 from tests.properties.profiles import examples
 
 # A prime period: bytes that are lost, doubled or swapped show.
@@ -44,6 +44,7 @@ class Way:
     target: Socket
     sent: int = 0
     read: int = 0
+    reads: list[tuple[int, int]] = attrs.Factory(list)  # when, and how much
 
     def send(self, size: int) -> None:
         """What fits of the next bytes."""
@@ -58,6 +59,7 @@ class Way:
             return True
         assert data == piece(self.read, len(data))
         self.read += len(data)
+        self.reads.append((self.world.clock.now_ns, len(data)))
         return bool(data)
 
     def held(self) -> int:
@@ -146,13 +148,28 @@ def read(way: Way, sizes: list[int]) -> None:
         turn += 1
 
 
+def pumped(
+    kind: Kind,
+    chunks: tuple[list[int], list[int]],
+    sizes: tuple[list[int], list[int]],
+    how: tuple[int, bool],
+    buffers: list[int] | None,
+) -> tuple[Way, Way]:
+    """Both directions, after a writer and a reader of each have ended."""
+    with connected(kind, how, buffers, blocking=True) as ways:
+        host = ways[0].world.hosts["localhost"]
+        tasks = [host.spawn(write, way, chunks[turn]) for turn, way in enumerate(ways)]
+        tasks += [host.spawn(read, way, sizes[turn]) for turn, way in enumerate(ways)]
+        for task in tasks:
+            task.result()
+    return ways
+
+
+PUMPS = {"chunks": st.tuples(CHUNKS, CHUNKS), "sizes": st.tuples(CHUNKS, CHUNKS)}
+
+
 @each(STREAM_PAIRS)
-@given(
-    chunks=st.tuples(CHUNKS, CHUNKS),
-    sizes=st.tuples(CHUNKS, CHUNKS),
-    how=WORLDS,
-    buffers=BUFFERS,
-)
+@given(**PUMPS, how=WORLDS, buffers=BUFFERS)
 @examples(30)
 def test_pumps_in_both_directions_end(
     kind: Kind,
@@ -162,11 +179,21 @@ def test_pumps_in_both_directions_end(
     buffers: list[int] | None,
 ) -> None:
     """Writers and readers with chunks of any size, through buffers of any size: no Deadlock."""
-    with connected(kind, how, buffers, blocking=True) as ways:
-        host = ways[0].world.hosts["localhost"]
-        tasks = [host.spawn(write, way, chunks[turn]) for turn, way in enumerate(ways)]
-        tasks += [host.spawn(read, way, sizes[turn]) for turn, way in enumerate(ways)]
-        for task in tasks:
-            task.result()
-        for way, written in zip(ways, chunks, strict=True):
-            assert way.read == way.sent == sum(written)
+    for way, written in zip(pumped(kind, chunks, sizes, how, buffers), chunks, strict=True):
+        assert way.read == way.sent == sum(written)
+
+
+@each(TCP_PAIRS)
+@given(**PUMPS, seed=st.integers(0, 99), buffers=BUFFERS)
+@examples(60)
+def test_the_short_cut_changes_no_turn(
+    kind: Kind,
+    chunks: tuple[list[int], list[int]],
+    sizes: tuple[list[int], list[int]],
+    seed: int,
+    buffers: list[int] | None,
+) -> None:
+    """Tasks that wait for one another read the same at the same time with segments."""
+    short = pumped(kind, chunks, sizes, (seed, True), buffers)
+    segments = pumped(kind, chunks, sizes, (seed, False), buffers)
+    assert [way.reads for way in short] == [way.reads for way in segments]
