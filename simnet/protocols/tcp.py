@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 
 from simnet import constants
-from simnet.addresses import InetAddress, is_loopback, is_multicast
+from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
 from simnet.errors import os_error
 from simnet.ports import Bound
 from simnet.protocols.base import (
@@ -141,7 +141,9 @@ class Tcp(ShortCut):
         self.done = False
         self.choose_iss()
         self.syn_attempts = 0
-        if not self.open_directly():
+        four = is_ipv4(ip)
+        self.opened_ipv4 = self.opened_ipv4 or four
+        if self.opened_ipv4 != four or not self.open_directly():
             self.follow(Event.ACTIVE_OPEN)
             self.send_syn()
             self.flush()

@@ -89,6 +89,7 @@ class ControlBlock(InetEndpoint):
         "mss",
         "nagle_small_edge",
         "nodelay",
+        "opened_ipv4",
         "orphan",
         "peer",
         "pingpong",
@@ -148,6 +149,9 @@ class ControlBlock(InetEndpoint):
         self.syn_attempts = 0
         # Accepted: the hop limit that the peer's SYN came with, which the options of groups show.
         self.syn_hops = 0
+        # An IPv6 socket that has connected over IPv4 goes on speaking it (icsk_af_ops): its SYN to
+        # an IPv6 address, after a disconnect, arrives nowhere.
+        self.opened_ipv4 = False
         # The urgent byte: its place in the stream, its value, and how far we sent urgently.
         self.urgent = Urgent.NONE
         # No urgent byte and no low-water mark: a read takes what is there.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simnet.addresses import is_ipv4
 from simnet.protocols.tcp_block import (
     CORK_NS,
     DELAYED_ACK_NS,
@@ -61,7 +62,9 @@ class Output(ControlBlock):
         self.rcv_acked = self.rcv_nxt
         self.snd_nxt = self.iss + 1
         self.nagle_small_edge = self.urgent_send_edge = self.iss
-        self.transmit(segment._replace(mss=self.path_mss, wscale=WINDOW_SCALE, hops=self.hop_limit))
+        if not self.opened_ipv4 or is_ipv4(self.remote[0]):
+            mss, hops = self.path_mss, self.hop_limit
+            self.transmit(segment._replace(mss=mss, wscale=WINDOW_SCALE, hops=hops))
         self._await_answer(SYNACK_RETRIES if answering else SYN_RETRIES)
 
     def _await_answer(self, retries: int) -> None:

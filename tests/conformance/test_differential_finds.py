@@ -373,3 +373,20 @@ def test_epoll_looks_at_what_is_asked_before_what_is_registered(
     assert outcome(poller.register, sock, exclusive | select.EPOLLPRI) == "EINVAL"
     assert outcome(poller.register, sock, exclusive) == "EEXIST"
     assert outcome(poller.modify, sock, select.EPOLLIN) == "EINVAL"
+
+
+@pytest.mark.parametrize(
+    ("first", "result"), [("::1", "connected"), ("::ffff:127.0.0.1", "TimeoutError")]
+)
+def test_an_ipv6_stream_that_connected_over_ipv4_cannot_go_back(
+    net: Network, keep: Keep, first: str, result: str
+) -> None:
+    """After a disconnect its SYN to an IPv6 address gets no answer."""
+    listener, client = keep(net.socket(INET6, STREAM)), keep(net.socket(INET6, STREAM))
+    listener.bind(("::", 0))
+    listener.listen()
+    port = listener.getsockname()[1]
+    client.settimeout(0.1)
+    client.connect((first, port))
+    net.disconnect(client)
+    assert (outcome(client.connect, ("::1", port)) or "connected") == result

@@ -94,7 +94,8 @@ class Programs(RuleBasedStateMachine):
 
     def pick(self, options: Sequence[T]) -> T:
         """One of them; the first is the plainest."""
-        return options[self.data.draw(_below(len(options)))]
+        index: int = self.data.draw(_below(len(options)))
+        return options[index]
 
     def rarely(self, one_in: int) -> bool:
         return bool(self.data.draw(_below(one_in)) == one_in - 1)
@@ -136,7 +137,8 @@ class Programs(RuleBasedStateMachine):
         """An address to bind to."""
         if family[0] == UNIX:
             return self.pick([Unix("path", 0), Unix("abstract", 0), "", Unix("path", 1)])
-        port = self.pick([0, "P0", "P0", "P1"])
+        ports: list[int | str] = [0, "P0", "P0", "P1"]
+        port = self.pick(ports)
         if family[0] == INET:
             return Inet(self.pick(["H0", "H1", "0.0.0.0", "127.0.0.1"]), port)
         return Inet(self.pick(["::1", "::", "::ffff:H0"]), port)
