@@ -9,11 +9,12 @@ from __future__ import annotations
 import select
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
 from simnet.api import Network, Socket
-from tests.conformance.kinds import TCP_PAIRS, UNIX_STREAM_PAIRS, each
+from tests.conformance.kinds import TCP_NAMES, TCP_PAIRS, UNIX_STREAM_PAIRS, Named, each
 from tests.conformance.outcomes import outcome, readiness, recv_exactly, wait_for
 
 TCP, MORE = socket.IPPROTO_TCP, socket.MSG_MORE
@@ -205,3 +206,30 @@ def test_an_answer_acknowledges_and_so_frees_the_second_send(net: Network, pair:
     assert b.recv(10) == b"one"
     b.send(b"answer")
     assert outcome(b.recv, 10, socket.MSG_DONTWAIT) == b"two"
+
+
+@each(TCP_NAMES, argument="named")
+def test_a_socket_that_connects_again_acknowledges_as_a_fresh_one(
+    net: Network, named: Named, listener: Socket, sockets: ExitStack
+) -> None:
+    """What it owed on the connection before is forgotten: first at once, later in a while."""
+    a = sockets.enter_context(named.socket(net))
+    a.connect(listener.getsockname())
+    b = sockets.enter_context(listener.accept()[0])
+    talk(b, a)
+    b.send(b"not acknowledged yet")
+    wait_for(net, a, select.POLLIN)
+    net.disconnect(a)
+    a.connect(listener.getsockname())
+    c = sockets.enter_context(listener.accept()[0])
+    a.send(b"hello")
+    assert c.recv(10) == b"hello"
+    c.send(b"1")
+    c.send(b"2")
+    assert outcome(a.recv, 10, socket.MSG_DONTWAIT) == b"12"
+    talk(c, a)
+    c.send(b"3")
+    c.send(b"4")
+    assert a.recv(10) == b"3"
+    wait_for(net, a, select.POLLIN)
+    assert a.recv(10) == b"4"
