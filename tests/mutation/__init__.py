@@ -6,7 +6,7 @@ draws mutants of the modules in `rules.FILES`, runs for each the cases that exec
 (a measured map of the whole suite, kept in .mutants/ until a file changes), stops at the first
 failure, and prints the score and the survivors. A survivor that cannot be told from the original is
 explained in survivors.yaml; the command complains about survivors without an explanation and about
-explanations that are no longer true.
+explanations that are no longer true. It needs the package `coverage`.
 
 Why not a library: mutmut 3 leaves out decorated functions and module-level tables and draws no
 sample; cosmic-ray removes no statements, mutates the working tree in place, one mutant at a time,
