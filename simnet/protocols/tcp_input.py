@@ -462,7 +462,7 @@ class StandIn:
             return
         if self.state is State.FIN_WAIT2:
             self._receive_in_fin_wait(packet, seq)
-        elif packet.flags & SYN and not packet.flags & ACK and seq > self.rcv_nxt:
+        elif self._makes_way_for(packet, seq):
             self._start_anew(packet)
         elif seq != self.rcv_nxt or packet.length:
             self._wait()
@@ -487,6 +487,11 @@ class StandIn:
     def _reset(self, segment: Segment) -> None:
         self.leave()
         self._host.wire.transmit(self._host, reset_for(segment))
+
+    def _makes_way_for(self, segment: Segment, seq: int) -> bool:
+        """Whether it opens a new connection, and somebody would accept it."""
+        opens = segment.flags & (SYN | ACK) == SYN and seq > self.rcv_nxt
+        return opens and self.table.listener(*self.key) is not None
 
     def _start_anew(self, syn: Segment) -> None:
         """A new connection may take the place (RFC 6191)."""

@@ -17,6 +17,7 @@ from tests.conformance.kinds import (
     TCP_PAIRS,
     Named,
     each,
+    unused_port,
 )
 from tests.conformance.outcomes import outcome, readiness
 
@@ -390,3 +391,18 @@ def test_an_ipv6_stream_that_connected_over_ipv4_cannot_go_back(
     client.connect((first, port))
     net.disconnect(client)
     assert (outcome(client.connect, ("::1", port)) or "connected") == result
+
+
+def test_what_is_left_of_a_stream_does_not_refuse_a_connect(net: Network, keep: Keep) -> None:
+    """In TIME_WAIT a SYN that nobody would accept is not reset; its repetition, later, is."""
+    listener, client = keep(net.socket(INET, STREAM)), keep(net.socket(INET, STREAM))
+    listener.bind(("127.0.0.1", unused_port(net, STREAM)))
+    listener.listen()
+    client.connect(listener.getsockname())
+    name = client.getsockname()
+    with listener.accept()[0]:
+        client.shutdown(socket.SHUT_WR)
+    net.disconnect(listener)
+    listener.setblocking(False)
+    assert outcome(listener.connect, name) == "EINPROGRESS"
+    assert readiness(net, listener) == ""

@@ -30,6 +30,9 @@ _SMALL: list[Setting] = [
     for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF)
     for size in (0, 4096, 30_000)
 ]
+# A datagram that MSG_MORE began counts against UDP's send buffer in a way that is not modelled: no
+# small ones there.
+_UDP = _LARGE[:1] + [setting for setting in _SMALL if setting[1] == socket.SO_RCVBUF]
 _TCP: list[Setting] = [
     (TCP, socket.TCP_NODELAY, 1),
     (TCP, socket.TCP_KEEPIDLE, 7),
@@ -84,7 +87,7 @@ def settable(kind: tuple[int, int]) -> list[Setting]:
     if family == socket.AF_UNIX:
         return _ANY + _UNIX + _SMALL
     found = _ANY + _IP if family == socket.AF_INET else _ANY + _IPV6
-    return found + (_TCP + _LARGE if type == socket.SOCK_STREAM else _SMALL)
+    return found + (_TCP + _LARGE if type == socket.SOCK_STREAM else _UDP)
 
 
 @cache
