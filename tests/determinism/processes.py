@@ -28,7 +28,8 @@ def lacks(python: str) -> str | None:
     """Why an interpreter cannot run simnet; None if it can."""
     command = [python, "-c", "import simnet, simnet.world, simnet.scenario.runner"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT)
+        # Not from the checkout, where simnet could be imported without being installed.
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, cwd=HERE)
     except OSError as error:
         return f"{python} does not run: {error}"
     if done.returncode:
