@@ -101,7 +101,7 @@ class InetEndpoint(Endpoint):
         self.check_local(ip)
         if not self.may_rebind():
             raise os_error(errno.EINVAL)
-        before = self.bound_ip, self.shown_ip, self.v6only
+        v6only = self.v6only
         self.bound_ip = ip
         self.shown_ip = (
             wildcard(self.family) if is_multicast(ip) or self.host.is_broadcast(ip) else ip
@@ -110,7 +110,9 @@ class InetEndpoint(Endpoint):
             self.v6only = True
         no_port = port == 0 and self.settings.kept.get(_BIND_ADDRESS_NO_PORT)
         if not no_port and not self.take_port(port):
-            self.bound_ip, self.shown_ip, self.v6only = before
+            # What it had before, from an earlier connection for instance, is gone (inet_reset_saddr).
+            self.bound_ip = self.shown_ip = wildcard(self.family)
+            self.v6only = v6only
             raise os_error(errno.EADDRINUSE)
         self.address_locked = not is_any(ip)
         self.port_locked = port != 0

@@ -406,3 +406,16 @@ def test_what_is_left_of_a_stream_does_not_refuse_a_connect(net: Network, keep: 
     listener.setblocking(False)
     assert outcome(listener.connect, name) == "EINPROGRESS"
     assert readiness(net, listener) == ""
+
+
+@each(TCP_NAMES, argument="named")
+def test_a_bind_that_fails_forgets_the_address_of_an_earlier_connection(
+    net: Network, named: Named, keep: Keep
+) -> None:
+    """The address that a refused connect() chose is gone then."""
+    taken, sock = keep(named.bound(net)), keep(named.socket(net))
+    assert outcome(sock.connect, taken.getsockname()) == "ECONNREFUSED"
+    sock.setblocking(False)
+    assert outcome(sock.connect, taken.getsockname()) == "EINPROGRESS"
+    assert outcome(sock.bind, taken.getsockname()) == "EADDRINUSE"
+    assert sock.getsockname()[0] in {"0.0.0.0", "::"}
