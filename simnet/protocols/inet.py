@@ -110,7 +110,7 @@ class InetEndpoint(Endpoint):
             self.v6only = True
         no_port = port == 0 and self.settings.kept.get(_BIND_ADDRESS_NO_PORT)
         if not no_port and not self.take_port(port):
-            # What it had before, from an earlier connection for instance, is gone (inet_reset_saddr).
+            # What it had before, from an earlier connection say, is gone (inet_reset_saddr).
             self.bound_ip = self.shown_ip = wildcard(self.family)
             self.v6only = v6only
             raise os_error(errno.EADDRINUSE)
