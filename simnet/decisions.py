@@ -24,6 +24,10 @@ class Stream:
             value = self._bits(width)
         return value
 
+    def chance(self, probability: float) -> bool:
+        """Whether something of that probability happens; 0 bits mean that it does not."""
+        return self._bits(32) >= round((1 - probability) * 2**32)
+
     def bits(self, width: int) -> int:
         """An integer of that many random bits."""
         return self._bits(width)

@@ -11,21 +11,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from simnet import api, constants, pollers, stdlib
-from simnet.addresses import (
-    BROADCAST4,
-    IP,
-    InetAddress,
-    is_any,
-    is_ipv4,
-    is_loopback,
-    is_multicast,
-    present,
-)
+from simnet.addresses import IP, InetAddress, is_multicast, present
 from simnet.current import current_host
 from simnet.errors import os_error
 from simnet.files import Files
 from simnet.groups import Groups
+from simnet.interfaces import Addressing, Interface
 from simnet.limits import Limits
+from simnet.links import Link
 from simnet.names.resolver import Resolver
 from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
@@ -34,7 +27,7 @@ from simnet.protocols.tcp import Tcp
 from simnet.protocols.tcp_block import default_mss
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
-from simnet.wire import ETH0, LO, RST, Datagram, Packet, Segment, Unreachable
+from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -46,17 +39,35 @@ _INET = (constants.AF_INET, constants.AF_INET6)
 # Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
 _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
 _LOOPBACK_MTU = 65536  # bytes
+_SMALLEST_PATH_MTU = 552  # net.ipv4.route.min_pmtu
 # 1 January 2000: where a world's wall clock starts.
 EPOCH = 946684800
 
 
-class Host(api.Network):
-    """One machine of a world. Its methods are the contract's; `with host:` makes it current."""
+class Host(Addressing, api.Network):
+    """One machine of a world. Its methods are the contract's; `with host:` makes it current.
 
-    def __init__(self, world: World, name: str, addresses: Sequence[IP]) -> None:
+    Its clock may be wrong: `clock_offset` in seconds, and `clock_drift` in seconds per second.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        name: str,
+        interfaces: Sequence[Interface],
+        clock_offset: float = 0.0,
+        clock_drift: float = 0.0,
+    ) -> None:
+        if clock_drift <= -1:
+            raise ValueError(f"a clock that drifts by {clock_drift!r} does not go forward")
+        super().__init__(interfaces)
         self.world = world
         self.name = name
-        self.addresses = tuple(addresses)
+        self.clock_offset = clock_offset
+        self.clock_drift = clock_drift
+        # Whether it runs, and what survives a crash if that is asked for.
+        self.up = True
+        self.disk: dict[Any, Any] = {}
         self.limits = Limits()
         self.clock = world.clock
         self.trace = world.trace
@@ -66,8 +77,10 @@ class Host(api.Network):
         self.files: Files = Files()
         self.unix_names = unix.UnixNames(self.files)
         self.groups = Groups()
-        interfaces = [(LO, "lo"), (ETH0, "eth0")] if addresses else [(LO, "lo")]
-        self.resolver = Resolver(name, world.addresses_of, world.name_of, lambda: interfaces)
+        # The links to other addresses, as far as used, and what routers said of the way there.
+        self.links: dict[IP, Link] = {}
+        self._path_mtus: dict[IP, int] = {}
+        self.resolver = Resolver(name, world.addresses_of, world.name_of, self.interface_names)
         self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
         self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
         self.default_timeout_ns: int | None = None
@@ -95,59 +108,25 @@ class Host(api.Network):
         """The largest backlog."""
         return self.limits.somaxconn
 
-    def is_local(self, ip: IP) -> bool:
-        """Whether an address is this host's."""
-        return is_loopback(ip) or ip in self.addresses
-
-    def is_unicast(self, ip: IP) -> bool:
-        """Whether an address means one host alone."""
-        return not is_multicast(ip) and not self.is_broadcast(ip)
-
-    def is_broadcast(self, ip: IP) -> bool:
-        """Whether an address means every host of a subnet."""
-        return ip in (BROADCAST4, "127.255.255.255")
-
-    def source_for(self, ip: IP) -> IP:
-        """The address of ours to send from to that destination; ENETUNREACH if there is no way."""
-        four = is_ipv4(ip)
-        if is_loopback(ip):
-            return "127.0.0.1" if four else "::1"
-        if ip in self.addresses:
-            return ip
-        own = self.own_address(four)
-        if own is None:
-            raise os_error(errno.ENETUNREACH)
-        return own
-
-    def own_address(self, four: bool) -> IP | None:
-        """The first address of a version that other hosts know."""
-        return next((own for own in self.addresses if is_ipv4(own) == four), None)
-
     def path_mtu(self, ip: IP) -> int:
-        """The largest packet that the way to a destination takes, in bytes."""
-        return _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
+        """The largest packet that the way to a destination takes as far as known, in bytes."""
+        if self.is_local(ip):
+            return _LOOPBACK_MTU
+        known = self._path_mtus.get(ip)
+        if known is not None:
+            return known
+        link = self.wire.link_to(self, ip)
+        return self.limits.mtu if link is None else max(self.limits.mtu, link.conditions.mtu)
+
+    def learn_path_mtu(self, ip: IP, mtu: int) -> None:
+        """A router said that larger packets do not get through (RFC 1191, RFC 8201)."""
+        self._path_mtus[ip] = max(min(mtu, self.path_mtu(ip)), _SMALLEST_PATH_MTU)
 
     def path_mss(self, ip: IP) -> int:
         """The largest TCP segment that the way to a destination takes."""
         return default_mss(ip, self.path_mtu(ip))
 
     # Interfaces and groups
-
-    def interface_of(self, ip: IP) -> int:
-        """The index of the interface that has an address; 0 if the host has not got it."""
-        if is_loopback(ip):
-            return LO
-        return ETH0 if ip in self.addresses else 0
-
-    def has_interface(self, index: int) -> bool:
-        """Whether it has an interface of that index."""
-        return any(index == known for known, _ in self.if_nameindex())
-
-    def route_interface(self, ip: IP) -> int:
-        """The index of the interface on the way to an address; 0 if there is none."""
-        if is_any(ip) or is_loopback(ip):
-            return LO
-        return ETH0 if self.own_address(is_ipv4(ip)) is not None else 0
 
     def join_group(self, endpoint: Udp, group: IP, index: int) -> None:
         """A socket hears a group, on one interface."""
@@ -160,6 +139,33 @@ class Host(api.Network):
     def leave_groups(self, endpoint: Udp) -> None:
         """A socket is closed: its memberships end."""
         self.groups.leave_all(endpoint)
+
+    def leave_short_cuts(self) -> None:
+        """Something is different on the way to other hosts: every byte crosses as a packet now."""
+        self.udp_ports.changed()
+        for connection in self.tcp_ports.connections.values():
+            if isinstance(connection, Tcp):
+                connection.leave_quick_path()
+
+    # Failing
+
+    def stop(self) -> None:
+        """Lose everything but name, addresses and disk, without a word to anybody."""
+        self.up = False
+        self.world.close_host(self)
+        for table in (self.tcp_ports, self.udp_ports):
+            for endpoint in table.everybody():
+                endpoint.vanish()
+        self.files = Files()
+        self.unix_names = unix.UnixNames(self.files)
+        self.groups = Groups()
+        self._path_mtus.clear()
+
+    def start(self, keep_disk: bool) -> None:
+        """Come up again, with nothing running."""
+        if not keep_disk:
+            self.disk = {}
+        self.up = True
 
     def present(self, address: InetAddress, family: int) -> Any:
         """An internal inet address as a socket of that family shows it."""
@@ -207,8 +213,6 @@ class Host(api.Network):
 
     def deliver(self, packet: Packet) -> None:
         """Find whom a packet is for, or answer that there is nobody."""
-        if self.trace.recording:
-            self.trace.append(("packet", *packet.record()))
         if isinstance(packet, Segment):
             self._deliver_segment(packet)
         elif isinstance(packet, Datagram):
@@ -256,6 +260,8 @@ class Host(api.Network):
 
     def _deliver_unreachable(self, packet: Unreachable) -> None:
         about = packet.about
+        if packet.error == errno.EMSGSIZE:
+            self.learn_path_mtu(about.destination[0], packet.mtu)
         if isinstance(about, Segment):
             target = self.tcp_ports.connections.get((about.source, about.destination))
         else:
@@ -361,15 +367,15 @@ class Host(api.Network):
     def sleep(self, seconds: float, /) -> None:
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
-        self.scheduler.sleep(seconds)
+        self.scheduler.sleep(seconds / (1 + self.clock_drift))
 
     def monotonic(self) -> float:
         self.scheduler.relax()
-        return self.clock.now_ns / 1e9
+        return self.clock.now_ns * (1 + self.clock_drift) / 1e9
 
     def time(self) -> float:
         self.scheduler.relax()
-        return EPOCH + self.clock.now_ns / 1e9
+        return EPOCH + self.clock_offset + self.clock.now_ns * (1 + self.clock_drift) / 1e9
 
     def spawn(
         self, function: Callable[..., Any], /, *args: Any, name: str | None = None

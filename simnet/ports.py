@@ -50,6 +50,9 @@ class Bound(Protocol):
     def receive(self, packet: Packet) -> None:
         """A packet arrived for it."""
 
+    def vanish(self) -> None:
+        """Its host has failed: it is gone, without a word."""
+
 
 def overlap(new: Bound, holder: Bound) -> bool:
     """Whether two local addresses have one in common (inet_rcv_saddr_equal).
@@ -102,6 +105,11 @@ class PortTable:
     def changed(self) -> None:
         """Something that look-ups depend on has changed."""
         self.generation += 1
+
+    def everybody(self) -> list[Bound]:
+        """All who have a port or a connection, each once."""
+        found = dict.fromkeys(each for members in self._by_port.values() for each in members)
+        return list(found | dict.fromkeys(self.connections.values()))
 
     def members(self, port: int) -> Iterator[Bound]:
         """Who has a port, the latest first."""

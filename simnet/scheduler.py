@@ -115,6 +115,8 @@ class SimTask(api.Task):
         self.scheduled = False
         try:
             self._value = function(*args)
+        except HostStopped:
+            pass
         except GreenletExit:
             # The world is closed or was collected: end without a word.
             self._ended.happened = True
@@ -162,6 +164,10 @@ class _Ended(Pollable):
 
     def poll(self) -> int:
         return EVERYTHING if self.happened else 0
+
+
+class HostStopped(GreenletExit):
+    """Ends a task from within, whose host has failed."""
 
 
 class _Never(Pollable):
@@ -415,7 +421,13 @@ class Scheduler:
         """End every task where it stands, of one host or of all."""
         for task in [task for task in self.tasks if host is None or task.host is host]:
             body = task.greenlet
-            if body is None or body is getcurrent():
+            if body is None:
+                continue
+            if body is getcurrent():
+                # It ends itself, or a timer fired while it was switching away: at its next wait.
+                if host is not None:
+                    task.interruption = HostStopped()
+                    task.wake(EVERYTHING)
                 continue
             del self.tasks[task]
             if task.scheduled and task in self.ready:

@@ -3,18 +3,29 @@
 Packets are frozen values with the fields of the real protocols. On an ideal path (no latency, no
 fault) a packet arrives within the system call that sent it, as on the kernel's loopback: packets
 wait in one queue, which is emptied at the end of the call, so that no endpoint is entered while it
-is in the middle of something.
+is in the middle of something. Other paths are links (links.py), one for each direction between two
+hosts, made when they are first used.
 
-Not modelled here: links between hosts with latency, loss and the like; IP fragmentation; checksums.
+Every host reaches every other: those of its own subnets directly, the others through a router that
+nobody sees except in what it says of addresses that nobody has.
 """
 
 from __future__ import annotations
 
+import errno
+import ipaddress
 from collections import deque
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simnet.addresses import BROADCAST4, IP, InetAddress, is_multicast
+from simnet.addresses import IP, InetAddress, is_ipv4
+from simnet.clock import SECOND_NS, Clock
+from simnet.decisions import Decisions
 from simnet.errors import name_of
+from simnet.faults import Chain
+from simnet.links import IDEAL, Conditions, Link
+from simnet.trace import Trace
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -29,8 +40,14 @@ URG = 0x20
 _FLAG_NAMES = ((SYN, "SYN"), (FIN, "FIN"), (RST, "RST"), (PSH, "PSH"), (ACK, "ACK"), (URG, "URG"))
 
 
-# The interfaces of every host, by index: its loopback, and the way to other hosts.
+# The first interfaces of a host, by index: its loopback, and the way to other hosts.
 LO, ETH0 = 1, 2
+
+# Who answers for addresses that nobody has: addresses set apart for documentation (RFC 5737, 3849).
+ROUTER4, ROUTER6 = ("192.0.2.1", 0), ("2001:db8::1", 0)
+# How long a host looks for a neighbour before it gives up (net.ipv4.neigh.*.mcast_solicit times
+# retrans_time_ms).
+NEIGHBOUR_TIMEOUT_NS = 3 * SECOND_NS
 
 
 class Segment(NamedTuple):
@@ -61,9 +78,33 @@ class Segment(NamedTuple):
         names = "|".join(name for bit, name in _FLAG_NAMES if self.flags & bit)
         return f"{names} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
 
-    def record(self) -> tuple[Any, ...]:
-        """For the trace of a world that records."""
-        return ("TCP", *self.source, *self.destination, self.describe(), self.payload)
+    @property
+    def whole(self) -> bool:
+        """Whether it may not be cut into fragments (path MTU discovery sets IP's DF flag)."""
+        return True
+
+    @property
+    def size(self) -> int:
+        """Bytes with the headers of IP and TCP."""
+        options = (4 if self.mss else 0) + (4 if self.wscale is not None else 0)
+        return (40 if is_ipv4(self.source[0]) else 60) + options + len(self.payload)
+
+    def record(self, payload: bytes | int) -> tuple[Any, ...]:
+        """For the trace: the kind, and every field."""
+        return (
+            "TCP",
+            self.source,
+            self.destination,
+            self.seq,
+            self.ack,
+            self.flags,
+            self.window,
+            payload,
+            self.urgent,
+            self.mss,
+            self.wscale,
+            self.hops,
+        )
 
 
 class Datagram(NamedTuple):
@@ -80,45 +121,104 @@ class Datagram(NamedTuple):
     interface: int = 0
     looped: bool = True
 
-    def record(self) -> tuple[Any, ...]:
-        """For the trace of a world that records."""
-        return ("UDP", *self.source, *self.destination, self.payload)
+    @property
+    def whole(self) -> bool:
+        """Whether it may not be cut into fragments."""
+        return False
+
+    @property
+    def size(self) -> int:
+        """Bytes with the headers of IP and UDP."""
+        return (28 if is_ipv4(self.source[0]) else 48) + len(self.payload)
+
+    def record(self, payload: bytes | int) -> tuple[Any, ...]:
+        """For the trace: the kind, and every field."""
+        return (
+            "UDP",
+            self.source,
+            self.destination,
+            payload,
+            self.tos,
+            self.hops,
+            self.interface,
+            int(self.looped),
+        )
 
 
 class Unreachable(NamedTuple):
     """ICMP or ICMPv6 'destination unreachable' (RFC 792, RFC 4443), about a packet of ours.
 
-    `source` is who sends it; `error` is the errno that Linux reports for its code.
+    `source` is who sends it; `error` is the errno that Linux reports for its code. EMSGSIZE stands
+    for 'fragmentation needed' and 'packet too big', with the MTU of the next hop.
     """
 
     source: InetAddress
     destination: InetAddress
     error: int
     about: Segment | Datagram
+    mtu: int = 0
 
-    def record(self) -> tuple[Any, ...]:
-        """For the trace of a world that records."""
-        return ("ICMP", *self.source, *self.destination, name_of(self.error))
+    @property
+    def whole(self) -> bool:
+        """Whether it may not be cut into fragments."""
+        return False
+
+    @property
+    def payload(self) -> bytes:
+        """What it quotes is in `about`."""
+        return b""
+
+    @property
+    def size(self) -> int:
+        """Bytes with the headers of IP and ICMP, and the headers that it quotes."""
+        return 56 if is_ipv4(self.source[0]) else 96
+
+    def record(self, payload: bytes | int) -> tuple[Any, ...]:
+        """For the trace: the kind, who says what to whom, and about which packet."""
+        about = self.about.record(len(self.about.payload))
+        return ("ICMP", self.source, self.destination, name_of(self.error), about, self.mtu)
 
 
 Packet = Segment | Datagram | Unreachable
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Wire:
-    """The way between the hosts of a world."""
+    """The ways between the hosts of a world."""
 
-    __slots__ = ("_busy", "_hosts", "_queue", "ideal")
-
-    def __init__(self) -> None:
+    def __init__(
+        self, clock: Clock, decisions: Decisions, trace: Trace, shortcut: bool = True
+    ) -> None:
+        self.clock = clock
+        self.decisions = decisions
+        self.trace = trace
+        # Whether every packet is kept: then nothing may go past the links.
+        self.recording = trace.recording
         # Whether the short cut may be taken: off, every byte crosses as a packet.
-        self.ideal = True
+        self.shortcut = shortcut and not trace.recording
+        self.default_conditions = IDEAL
+        # Errno that a router answers for addresses that nobody has; 0: nothing.
+        self.unknown_error = errno.EHOSTUNREACH
+        # Faults on every link, before the links' own.
+        self.faults = Chain(self.everything_changed)
+        # Grows with every change of what all links depend on.
+        self.version = 0
         self._hosts: dict[IP, Host] = {}
-        self._queue: deque[tuple[Host, Packet]] = deque()
+        # The members of each subnet, with the index of their interface.
+        self._subnets: dict[Network, dict[Host, int]] = {}
+        self._links: dict[tuple[Host, Host], Link] = {}
+        self._queue: deque[tuple[Host, Packet, int]] = deque()
         self._busy = False
+        self._sent = 0
 
-    def attach(self, ip: IP, host: Host) -> None:
-        """An address of a host, and of no other."""
-        self._hosts[ip] = host
+    # Hosts
+
+    def attach(self, host: Host) -> None:
+        """Make a host known by its addresses, which no other has."""
+        for interface in host.interfaces:
+            for ip, network in interface.addresses:
+                self._hosts[ip] = host
+                self._subnets.setdefault(network, {})[host] = interface.index
 
     def owner(self, ip: IP) -> Host | None:
         """The host that has an address of its own."""
@@ -128,32 +228,163 @@ class Wire:
         """Who receives what `sender` sends to an address."""
         return sender if sender.is_local(ip) else self._hosts.get(ip)
 
+    def neighbours(self, host: Host, index: int) -> Iterator[tuple[Host, int]]:
+        """The other hosts of an interface's subnets, each once, with their interfaces."""
+        found: dict[Host, int] = {}
+        for interface in host.interfaces:
+            if interface.index == index:
+                for _, network in interface.addresses:
+                    found.update(self._subnets[network])
+        found.pop(host, None)
+        yield from found.items()
+
+    # Links
+
+    def link(self, source: Host, target: Host) -> Link:
+        """The link of one direction; made when it is first asked for."""
+        link = self._links.get((source, target))
+        if link is None:
+            link = self._links[source, target] = Link(self, source, target)
+        return link
+
+    def link_to(self, sender: Host, ip: IP) -> Link | None:
+        """The link on the way to an address; None if that is the sender's own or nobody's."""
+        link = sender.links.get(ip)
+        if link is None:
+            target = self.host_at(ip, sender)
+            if target is None or target is sender:
+                return None
+            link = sender.links[ip] = self.link(sender, target)
+        return link
+
+    def is_ideal(self, host: Host, ip: IP) -> bool:
+        """Whether nothing can happen on the way to an address and back, and nobody looks."""
+        if not self.shortcut:
+            return False
+        link = self.link_to(host, ip)
+        return link is None or (
+            link.ideal and self.link(link.target, host).ideal and link.target.up
+        )
+
+    def links(self) -> list[Link]:
+        """Those that exist, in the order in which they were made."""
+        return list(self._links.values())
+
+    def path_changed(self, source: Host, target: Host) -> None:
+        """Something is different between two hosts: nobody may go past the link any more."""
+        for host in (source, target):
+            host.leave_short_cuts()
+
+    def everything_changed(self) -> None:
+        """Something is different for every link."""
+        self.version += 1
+        for host in dict.fromkeys(self._hosts.values()):
+            host.leave_short_cuts()
+
+    def set_default(self, conditions: Conditions) -> None:
+        """The conditions of links without their own."""
+        self.default_conditions = conditions
+        self.everything_changed()
+
+    # Packets
+
     def transmit(self, sender: Host, packet: Packet) -> None:
-        """Put a packet on its way; it arrives at the next flush."""
+        """Put a packet on its way; on an ideal path it arrives at the next flush."""
+        if not sender.up:
+            return
         ip = packet.destination[0]
-        target = self.host_at(ip, sender)
-        if target is not None:
-            self._queue.append((target, packet))
-        elif ip == BROADCAST4 or is_multicast(ip):
+        link = sender.links.get(ip)
+        if link is not None:
+            link.send(packet)
+        elif sender.is_local(ip):
+            number = self.note_sent(sender, sender, packet) if self.recording else 0
+            self._queue.append((sender, packet, number))
+        elif not sender.is_unicast(ip):
             self._transmit_to_many(sender, packet)
+        else:
+            link = self.link_to(sender, ip)
+            if link is not None:
+                link.send(packet)
+            else:
+                self._transmit_to_nobody(sender, packet)
 
     def _transmit_to_many(self, sender: Host, packet: Packet) -> None:
-        """To a group or to everybody. So far only the sender's own host is reached.
+        """To a group or to everybody: the sender itself, and its neighbours."""
+        if not isinstance(packet, Datagram):
+            return
+        if packet.looped:
+            number = self.note_sent(sender, sender, packet) if self.recording else 0
+            self._queue.append((sender, packet, number))
+        if packet.interface != LO and packet.hops:
+            for host, index in self.neighbours(sender, packet.interface or ETH0):
+                self.link(sender, host).send(packet._replace(interface=index))
 
-        The other hosts of its subnet belong here, once a link says who they are.
-        """
-        if isinstance(packet, Datagram) and packet.looped:
-            self._queue.append((sender, packet))
+    def _transmit_to_nobody(self, sender: Host, packet: Packet) -> None:
+        number = self.note_sent(sender, None, packet)
+        self.note_dropped(number, f"{sender.name}->", "no host")
+        error = self.unknown_error
+        if not error:
+            return
+        if sender.is_neighbour(packet.destination[0]):
+            give_up = partial(self._tell, sender, packet, errno.EHOSTUNREACH)
+            self.clock.call_after(NEIGHBOUR_TIMEOUT_NS, give_up)
+        else:
+            self.turn_back(sender, packet, error)
+
+    def _tell(self, sender: Host, packet: Packet, error: int) -> None:
+        self.turn_back(sender, packet, error)
+        self.flush()
+
+    def turn_back(self, sender: Host, packet: Packet, error: int, mtu: int = 0) -> None:
+        """A router tells the sender that a packet cannot go on."""
+        if isinstance(packet, (Segment, Datagram)):
+            router = ROUTER4 if is_ipv4(packet.source[0]) else ROUTER6
+            answer = Unreachable(router, packet.source, error, packet, mtu)
+            number = self.note_sent(sender, sender, answer) if self.recording else 0
+            self._queue.append((sender, answer, number))
+
+    def pass_on(self, target: Host, packet: Packet, number: int) -> None:
+        """It arrives at the next flush."""
+        self._queue.append((target, packet, number))
+
+    def arrive(self, link: Link, number: int, packet: Packet) -> None:
+        """It has come to the end of its link; everything that this brings about happens now."""
+        target = link.target
+        if not target.up:
+            self.note_dropped(number, link.name, "down")
+            return
+        self.trace.append(("arrived", number, target.name))
+        target.deliver(packet)
+        self.flush()
 
     def flush(self) -> None:
-        """Deliver everything that is on its way, and what that brings about."""
+        """Deliver everything that is to arrive now, and what that brings about."""
         if self._busy:
             return
         self._busy = True
         queue = self._queue
         try:
             while queue:
-                host, packet = queue.popleft()
+                host, packet, number = queue.popleft()
+                if not host.up:
+                    self.note_dropped(number, f"->{host.name}", "down")
+                    continue
+                if number:
+                    self.trace.append(("arrived", number, host.name))
                 host.deliver(packet)
         finally:
             self._busy = False
+
+    # The trace
+
+    def note_sent(self, source: Host, target: Host | None, packet: Packet) -> int:
+        """A packet is under way; the number by which the trace knows it."""
+        self._sent = number = self._sent + 1
+        payload = packet.payload if self.recording else len(packet.payload)
+        to = "" if target is None else target.name
+        self.trace.append(("sent", number, source.name, to, *packet.record(payload)))
+        return number
+
+    def note_dropped(self, number: int, where: str, reason: str) -> None:
+        """It will not arrive."""
+        self.trace.append(("dropped", number, where, reason))

@@ -203,8 +203,25 @@ def test_a_closed_port_of_another_host_refuses(client: Host, server: Host) -> No
         assert error_of(sock.send, b"x") == "ECONNREFUSED"
 
 
-def test_an_address_that_nobody_has_is_silence(client: Host) -> None:
+def test_a_neighbour_that_nobody_is_cannot_be_reached(world: World, client: Host) -> None:
+    """EHOSTUNREACH, after three seconds of looking for it."""
+    assert error_of(client.create_connection, ("10.9.9.9", 80)) == "EHOSTUNREACH"
+    assert world.now == 3
+    with client.socket(type=SOCK_DGRAM) as sock:
+        assert sock.sendto(b"x", ("10.9.9.9", 53)) == 1
+
+
+def test_a_router_answers_for_addresses_beyond(world: World, client: Host) -> None:
+    """At once, with EHOSTUNREACH, or with ENETUNREACH if asked to."""
+    assert error_of(client.create_connection, ("8.8.8.8", 80)) == "EHOSTUNREACH"
+    world.unknown = "network"
+    assert error_of(client.create_connection, ("8.8.8.8", 80)) == "ENETUNREACH"
+    assert world.now == 0
+
+
+def test_an_address_that_nobody_has_may_be_silence(world: World, client: Host) -> None:
     """A connect times out, a datagram is lost."""
+    world.unknown = "silence"
     with pytest.raises(TimeoutError, match="timed out"):
         client.create_connection(("10.9.9.9", 80), timeout=5)
     with client.socket(type=SOCK_DGRAM) as sock:
@@ -213,6 +230,7 @@ def test_an_address_that_nobody_has_is_silence(client: Host) -> None:
 
 def test_a_connect_to_nobody_gives_up_by_itself(world: World, client: Host) -> None:
     """ETIMEDOUT, after about two minutes of trying."""
+    world.unknown = "silence"
     with client.socket() as sock:
         assert error_of(sock.connect, ("10.9.9.9", 80)) == "ETIMEDOUT"
     assert 100 < world.now < 200

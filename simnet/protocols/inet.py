@@ -80,6 +80,10 @@ class InetEndpoint(Endpoint):
     def receive(self, packet: Packet) -> None:
         """A packet arrived for it."""
 
+    def vanish(self) -> None:
+        """Its host has failed: it is gone, without a word."""
+        self.give_port_back()
+
     # Binding
 
     def may_rebind(self) -> bool:

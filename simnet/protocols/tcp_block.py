@@ -200,6 +200,10 @@ class ControlBlock(InetEndpoint):
             self.give_port_back()
         self.stop_timers()
 
+    def vanish(self) -> None:
+        self.port_locked = False
+        self.follow(Event.RESET)
+
     def stop_timers(self) -> None:
         """No timer of this connection fires any more."""
         if self.ack_timer is not None:
@@ -314,7 +318,7 @@ class ControlBlock(InetEndpoint):
         peer = self.peer
         self.quick_path = (
             peer is not None
-            and self.host.wire.ideal
+            and self.host.wire.is_ideal(self.host, peer.shown_ip)
             and self.state is State.ESTABLISHED
             and peer.state is State.ESTABLISHED
             and not (self.error or peer.error or self.shut or peer.shut)

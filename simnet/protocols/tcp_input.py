@@ -451,6 +451,10 @@ class StandIn:
             del self.table.connections[self.key]
         self.table.remove(self, self.key[0][1])
 
+    def vanish(self) -> None:
+        """Its host has failed."""
+        self.leave()
+
     def receive(self, packet: Packet) -> None:
         """tcp_timewait_state_process."""
         if not isinstance(packet, Segment):

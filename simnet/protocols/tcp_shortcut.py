@@ -40,9 +40,9 @@ class ShortCut(Input):
     def open_directly(self) -> bool:
         """The whole handshake with a listener that has room; False if segments must do it."""
         wire = self.host.wire
-        if not wire.ideal:
-            return False
         local, remote = self.connection
+        if not wire.is_ideal(self.host, remote[0]):
+            return False
         host = wire.host_at(remote[0], self.host)
         if host is None or (remote, local) in host.tcp_ports.connections:
             return False
@@ -208,7 +208,7 @@ class ShortCut(Input):
         if (
             self.state is State.CLOSE_WAIT
             and peer.state is State.FIN_WAIT1
-            and self.host.wire.ideal
+            and self.host.wire.is_ideal(self.host, peer.shown_ip)
             and not self.unsent.length
             and not peer.unsent.length
         ):

@@ -355,7 +355,8 @@ class Udp(InetEndpoint):
         wire.transmit(self.host, envelope._replace(payload=data))
         self.write_space()
         wire.flush()
-        if keep_route and wire.ideal and self.host.is_unicast(envelope.destination[0]):
+        ip = envelope.destination[0]
+        if keep_route and self.host.is_unicast(ip) and wire.is_ideal(self.host, ip):
             self._remember_route(envelope)
 
     def write_space(self) -> None:

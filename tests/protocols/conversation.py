@@ -6,45 +6,42 @@ speaker's and the listener's initial ones, as packetdrill and tcpdump show them.
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from simnet.addresses import InetAddress
 from simnet.api import Socket
-from simnet.decisions import Stream
 from simnet.host import Host
-from simnet.ports import PortTable
+from simnet.interfaces import parse
 from simnet.protocols.tcp_states import State
-from simnet.trace import Record
 from simnet.wire import ACK, SYN, Packet, Segment
 from simnet.world import World
 
 SPACE = 1 << 32
 Keep = Callable[[Socket], Socket]
-_TEXT = re.compile(r"(?P<flags>\S+) seq=(?P<seq>\d+) ack=(?P<ack>\d+) win=\d+ len=(?P<length>\d+)")
 
 
-def segments(world: World) -> Iterator[Record]:
-    """The segments of a world's trace: (time, "packet", "TCP", two addresses, text, payload)."""
-    return (record for record in world.trace if record[1:3] == ("packet", "TCP"))
+def segments(world: World) -> Iterator[tuple[int, Segment]]:
+    """The segments that were sent in a world that records, each with its time in nanoseconds."""
+    for now_ns, what, *details in world.trace:
+        if what == "sent" and details[3] == "TCP":
+            yield now_ns, Segment(*details[4:])
 
 
 def conversation(world: World, timed: bool = False) -> list[str]:
     """Every segment as a line; `timed` ones begin with the milliseconds since the world began."""
     lines = []
-    initial: dict[tuple[Any, ...], int] = {}
-    for now_ns, _, _, *fields in segments(world):
-        source, destination = tuple(fields[:2]), tuple(fields[2:4])
-        found = _TEXT.match(fields[4])
-        assert found is not None
-        flags = found["flags"]
+    initial: dict[InetAddress, int] = {}
+    for now_ns, segment in segments(world):
+        source, destination = segment.source, segment.destination
+        flags = segment.describe().split()[0]
         if "SYN" in flags:
-            initial[source] = int(found["seq"])
-        seq = (int(found["seq"]) - initial[source]) % SPACE
-        line = f"{world.name_of(source[0])}: {flags} {seq}({found['length']})"
+            initial[source] = segment.seq
+        seq = (segment.seq - initial[source]) % SPACE
+        line = f"{world.name_of(source[0])}: {flags} {seq}({len(segment.payload)})"
         if "ACK" in flags:
-            line += f" ack {(int(found['ack']) - initial[destination]) % SPACE}"
+            line += f" ack {(segment.ack - initial[destination]) % SPACE}"
         lines.append(f"{now_ns / 1e6:g} {line}" if timed else line)
     return lines
 
@@ -61,7 +58,7 @@ def states_on(host: Host) -> list[State]:
     return [bound.state for bound in host.tcp_ports.connections.values()]  # type: ignore[attr-defined]
 
 
-class Peer:
+class Peer(Host):
     """A machine with one port, that says only what it is told to, and notes what it hears."""
 
     ip = "10.9.9.9"
@@ -69,16 +66,14 @@ class Peer:
     address = (ip, port)
 
     def __init__(self, world: World, host: Host, iss: int = 1000) -> None:
-        self.world = world
+        super().__init__(world, "peer", parse(self.ip))
         self.host = host
         self.seq = iss
         self.ack = 0
         self.heard: list[Segment] = []
         self.times: list[float] = []
         self.other = (host.addresses[0], 0)
-        # The short cut asks for it.
-        self.tcp_ports = PortTable(Stream(0, "peer"))
-        world.wire.attach(self.ip, self)  # type: ignore[arg-type]
+        world.wire.attach(self)
 
     def deliver(self, packet: Packet) -> None:
         """Something arrived."""
