@@ -3,6 +3,10 @@
 Time moves only when a timer fires. Timers of the same instant fire in the order in which they were
 set. A background timer (TIME_WAIT, keepalive) fires in its turn, but is no reason by itself to let
 time pass.
+
+Some timers go on for ever (a probe of a closed window, of an idle connection). One whose last probe
+was answered is settled: if all that are left are settled, and no task has run since, nothing will
+ever change.
 """
 
 from __future__ import annotations
@@ -23,7 +27,7 @@ def nanoseconds(seconds: float) -> int:
 class Timer:
     """A callback at an instant; `cancel` takes it back."""
 
-    __slots__ = ("_clock", "background", "callback", "when_ns")
+    __slots__ = ("_clock", "background", "callback", "settled", "when_ns")
 
     def __init__(
         self, clock: Clock, when_ns: int, callback: Callable[[], object], background: bool
@@ -32,6 +36,8 @@ class Timer:
         self.when_ns = when_ns
         self.callback: Callable[[], object] | None = callback
         self.background = background
+        # The round of the clock in which it was found that it brings nothing about.
+        self.settled = 0
 
     @property
     def pending(self) -> bool:
@@ -45,13 +51,65 @@ class Timer:
             self._clock.timer_gone(self)
 
 
+class Alarm:
+    """A callback whose instant is set again and again; to put it off costs nothing."""
+
+    __slots__ = ("_callback", "_clock", "_timer", "due_ns")
+
+    def __init__(self, clock: Clock, callback: Callable[[], object]) -> None:
+        self._clock = clock
+        self._callback = callback
+        self._timer: Timer | None = None
+        # When it rings; None while it is not set.
+        self.due_ns: int | None = None
+
+    def set(self, when_ns: int, background: bool = False, settled: bool = False) -> None:
+        """Ring at an instant, and not at an earlier or later one that was set before."""
+        self.due_ns = when_ns
+        timer = self._timer
+        if timer is None or timer.callback is None or timer.when_ns > when_ns:
+            if timer is not None:
+                timer.cancel()
+            timer = self._timer = self._clock.call_at(when_ns, self._fire, background)
+        elif timer.background is not background:
+            self._clock.mark(timer, background)
+        timer.settled = self._clock.round if settled else 0
+
+    def clear(self) -> None:
+        """Do not ring."""
+        if self.due_ns is not None:
+            self.due_ns = None
+            if self._timer is not None:
+                self._clock.mark(self._timer, True)
+
+    def stop(self) -> None:
+        """Do not ring, and let go of whoever would be called."""
+        self.due_ns = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _fire(self) -> None:
+        timer, due_ns = self._timer, self.due_ns
+        if due_ns is None or timer is None:
+            return
+        if due_ns > self._clock.now_ns:
+            self._timer = self._clock.call_at(due_ns, self._fire, timer.background)
+            self._timer.settled = timer.settled
+        else:
+            self.due_ns = None
+            self._callback()
+
+
 class Clock:
     """The time of one world."""
 
-    __slots__ = ("_cancelled", "_foreground", "_heap", "_on_move", "_sequence", "now_ns")
+    __slots__ = ("_cancelled", "_foreground", "_heap", "_on_move", "_sequence", "now_ns", "round")
 
     def __init__(self, on_move: Callable[[int], None] | None = None) -> None:
         self.now_ns = 0
+        # Grows whenever something other than a timer has happened.
+        self.round = 1
         self._on_move = on_move
         self._heap: list[tuple[int, int, Timer]] = []
         self._sequence = 0
@@ -84,6 +142,19 @@ class Clock:
             self._heap = [entry for entry in self._heap if entry[2].callback is not None]
             heapq.heapify(self._heap)
             self._cancelled = 0
+
+    def mark(self, timer: Timer, background: bool) -> None:
+        """Make a timer that has not fired yet a background one, or no longer one."""
+        if timer.callback is not None and timer.background is not background:
+            timer.background = background
+            self._foreground += -1 if background else 1
+
+    @property
+    def may_change_something(self) -> bool:
+        """Whether a timer is pending that is not settled in this round."""
+        return self._foreground > 0 or any(
+            timer.callback is not None and timer.settled != self.round for _, _, timer in self._heap
+        )
 
     @property
     def expects_something(self) -> bool:

@@ -143,9 +143,9 @@ class Host(Addressing, api.Network):
     def leave_short_cuts(self) -> None:
         """Something is different on the way to other hosts: every byte crosses as a packet now."""
         self.udp_ports.changed()
-        for connection in self.tcp_ports.connections.values():
+        for connection in list(self.tcp_ports.connections.values()):
             if isinstance(connection, Tcp):
-                connection.leave_quick_path()
+                connection.path_changed()
 
     # Failing
 

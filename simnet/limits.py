@@ -29,6 +29,22 @@ class Limits:
     igmp_max_memberships: int = 20
     # The time to live of what is sent (net.ipv4.ip_default_ttl, net.ipv6.conf.default.hop_limit).
     default_ttl: int = 64
+    # How often a SYN is repeated, the first few times a second apart, and a SYN|ACK.
+    tcp_syn_retries: int = 6
+    tcp_syn_linear_timeouts: int = 4
+    tcp_synack_retries: int = 5
+    # How long data is repeated, as a number of retransmissions that begin 200 ms apart and double;
+    # of a socket that nobody refers to any more (0: 8).
+    tcp_retries2: int = 15
+    tcp_orphan_retries: int = 0
+    # Seconds that a closed connection waits for the peer's FIN.
+    tcp_fin_timeout: int = 60
+    # Keepalive: seconds of silence before the first probe, between probes, and how many.
+    tcp_keepalive_time: int = 7200
+    tcp_keepalive_intvl: int = 75
+    tcp_keepalive_probes: int = 9
+    # Whether a connection that was silent for a while starts slowly again.
+    tcp_slow_start_after_idle: bool = True
     # Names for TCP_CONGESTION, the default first (net.ipv4.tcp_available_congestion_control).
     congestion_controls: tuple[str, ...] = ("cubic", "reno")
 

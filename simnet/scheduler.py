@@ -346,11 +346,13 @@ class Scheduler:
 
     def _next(self) -> SimTask:
         """Who runs now; time moves on until somebody can."""
-        ready = self.ready
+        ready, clock = self.ready, self.clock
+        if not ready:
+            clock.round += 1
         while not ready:
-            if self._until_idle and not self.clock.expects_something:
+            if self._until_idle and not clock.expects_something:
                 return self.main
-            if not self.clock.fire_next():
+            if not (clock.may_change_something and clock.fire_next()):
                 if not self._until_idle:
                     self.main.interruption = Deadlock("every task waits, " + self.report())
                 return self.main

@@ -261,6 +261,7 @@ class World:
         return self.clock.call_after(nanoseconds(seconds), partial(self._happen, function, args))
 
     def _happen(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.clock.round += 1
         try:
             function(*args)
         except Exception as exc:

@@ -145,7 +145,7 @@ class Tcp(ShortCut):
         self.opened_ipv4 = self.opened_ipv4 or four
         if self.opened_ipv4 != four or not self.open_directly():
             self.follow(Event.ACTIVE_OPEN)
-            self.send_syn()
+            self.open()
             self.flush()
 
     def _choose_port(self, source: str, remote: InetAddress) -> int:
@@ -184,8 +184,8 @@ class Tcp(ShortCut):
         if self.state is not State.CLOSE:
             self.follow(Event.RESET)
         self.queue.clear()
-        self.unsent.clear()
-        self.snd_una = self.snd_nxt
+        self.forget_unsent()
+        self.out_of_order = None
         self.forget_urgent()
         self.remote = None
         self.peer = None

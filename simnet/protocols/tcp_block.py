@@ -5,11 +5,12 @@ are then plain. `snd_` and `rcv_` names are those of RFC 9293, section 3.3.1; an
 sequence number: the first one beyond a window.
 
 Modelled after Linux: Minshall's variant of Nagle's algorithm, delayed acknowledgements with quick
-and ping-pong modes (tcp_input.c), silly window avoidance by the receiver.
+and ping-pong modes (tcp_input.c), silly window avoidance by the receiver; retransmission and
+congestion control (tcp_flight), reassembly (tcp_reassembly), the timers of all that (tcp_timers).
 
-Not modelled: retransmission of data, reassembly, congestion control, timestamps, selective
-acknowledgements, ECN, fast open; and the kernel's accounting of buffers in `skb` overhead: a send
-buffer holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
+Not modelled: timestamps, selective acknowledgements, ECN, fast open, SYN cookies, receive buffers
+that grow by themselves; and the kernel's accounting of buffers in `skb` overhead: a send buffer
+holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from simnet.addresses import InetAddress, is_ipv4
-from simnet.clock import MILLISECOND_NS, SECOND_NS, Timer
+from simnet.clock import MILLISECOND_NS, SECOND_NS, Alarm, Timer
 from simnet.errors import os_error
 from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.ip_ancillary import fields
+from simnet.protocols.tcp_flight import Flight
+from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_states import TRANSITIONS, Event, State
 from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
@@ -82,8 +85,10 @@ class ControlBlock(InetEndpoint):
         "corked",
         "delayed_ack_due_ns",
         "done",
+        "flight",
         "incoming",
         "iss",
+        "keepalive",
         "last_received_ns",
         "listener",
         "mss",
@@ -91,6 +96,7 @@ class ControlBlock(InetEndpoint):
         "nodelay",
         "opened_ipv4",
         "orphan",
+        "out_of_order",
         "peer",
         "pingpong",
         "queue",
@@ -169,6 +175,11 @@ class ControlBlock(InetEndpoint):
         self.incoming: dict[tuple[InetAddress, InetAddress], Tcp] | None = None
         self.accept_queue: dict[Tcp, None] | None = None
         self.listener: Tcp | None = None
+        # What is sent and not acknowledged, what came before its turn, and the watch of an idle
+        # peer: made when first needed.
+        self.flight: Flight | None = None
+        self.out_of_order: OutOfOrder | None = None
+        self.keepalive: Alarm | None = None
         # The short cut: the other end, and whether the plainest data may go straight to it.
         self.peer: Tcp | None = None
         self.quick_path = False
@@ -213,6 +224,11 @@ class ControlBlock(InetEndpoint):
         if self.cork_timer is not None:
             self.cork_timer.cancel()
         self.ack_timer = self.connect_timer = self.cork_timer = None
+        if self.flight is not None:
+            self.flight.alarm.stop()
+        if self.keepalive is not None:
+            self.keepalive.stop()
+            self.keepalive = None
 
     @property
     def shares_address(self) -> bool:
@@ -259,6 +275,13 @@ class ControlBlock(InetEndpoint):
         if edge > self.rcv_edge:
             self.rcv_edge = edge
         return self.rcv_edge - self.rcv_nxt >> scale
+
+    def forget_unsent(self) -> None:
+        """Nothing that was written goes out any more."""
+        self.unsent.clear()
+        self.snd_una = self.snd_nxt
+        if self.flight is not None:
+            self.flight.clear()
 
     def send_room(self) -> int:
         """How many more bytes the send buffer takes; never negative."""
@@ -309,9 +332,37 @@ class ControlBlock(InetEndpoint):
         assert self.remote is not None
         if not self.settings.sndbuf_locked:
             self.sndbuf = AUTOTUNED_SNDBUF
-        if self.connect_timer is not None:
-            self.connect_timer.cancel()
+        timer = self.connect_timer
+        if timer is not None:
+            timer.cancel()
             self.connect_timer = None
+            round_trip = self.start_flight().round_trip
+            if self.syn_attempts == 1:
+                taken_ns = self.clock.now_ns - (timer.when_ns - FIRST_TIMEOUT_NS)
+                round_trip.measured(taken_ns // 1000, self.snd_una, self.snd_nxt)
+            else:
+                round_trip.fall_back()
+        if self.settings.keepalive:
+            self.watch_peer()
+
+    def start_flight(self) -> Flight:
+        """Keep what is sent from now on until it is acknowledged."""
+        self.flight = Flight(self.clock, self.alarm_rings)
+        return self.flight
+
+    def need_flight(self) -> Flight:
+        """The same, if that has not begun: the connection opened by the short cut, in no time."""
+        flight = self.flight
+        if flight is None:
+            flight = self.start_flight()
+            flight.round_trip.measured(0, self.snd_una, self.snd_nxt)
+        return flight
+
+    def alarm_rings(self) -> None:
+        """Something sent was not acknowledged in time, or a window stayed closed."""
+
+    def watch_peer(self) -> None:
+        """Keepalive, if it is asked for."""
 
     def look_for_quick_path(self) -> None:
         """Take the short cut from now on if both ends are at hand and nothing is in the way."""
@@ -323,10 +374,32 @@ class ControlBlock(InetEndpoint):
             and peer.state is State.ESTABLISHED
             and not (self.error or peer.error or self.shut or peer.shut)
             and not (self.corked or self.urgent or peer.corked or peer.urgent)
-            and not (self.unsent.length or peer.unsent.length)
+            and self.is_in_step_with(peer)
         )
         if peer is not None:
             peer.quick_path = self.quick_path
+            if self.quick_path:
+                self.everything_arrived()
+                peer.everything_arrived()
+
+    def is_in_step_with(self, peer: ControlBlock) -> bool:
+        """Whether all that was written on either side has arrived on the other, in order."""
+        return (
+            not (self.unsent.length or peer.unsent.length)
+            and self.snd_nxt == peer.rcv_nxt
+            and peer.snd_nxt == self.rcv_nxt
+        )
+
+    @property
+    def first_kept(self) -> int:
+        """From where on what was sent is kept: what went by the short cut is not."""
+        flight = self.flight
+        return flight.sent[0].seq if flight is not None and flight.sent else self.snd_nxt
+
+    def everything_arrived(self) -> None:
+        """Nothing that was sent can be lost any more."""
+        if self.flight is not None and self.flight.sent:
+            self.flight.clear()
 
     def find_peer(self) -> None:
         """Learn which endpoint is the other end, for the short cut."""

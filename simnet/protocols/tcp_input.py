@@ -1,7 +1,6 @@
 """TCP's receiving side: what each segment means in each state (tcp_input.c, tcp_minisocks.c).
 
 As RFC 9293, section 3.10.7 has it: first reject what is unacceptable, then change anything.
-Segments that arrive out of order are acknowledged and dropped; the sender repeats them.
 """
 
 from __future__ import annotations
@@ -21,8 +20,11 @@ from simnet.protocols.tcp_block import (
     Urgent,
     widen,
 )
-from simnet.protocols.tcp_output import Output, reset_for
+from simnet.protocols.tcp_flight import Flight
+from simnet.protocols.tcp_output import reset_for
+from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
+from simnet.protocols.tcp_timers import Timers
 from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, RST, SYN, URG, Packet, Segment, Unreachable
 
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 _DATA_READY = POLLIN | POLLRDNORM
 
 
-class Input(Output):
+class Input(Timers):
     """A control block that can listen to what the peer says."""
 
     __slots__ = ()
@@ -40,8 +42,7 @@ class Input(Output):
     def receive(self, packet: Packet) -> None:
         """A packet for this connection, or for this listener, has arrived."""
         if isinstance(packet, Unreachable):
-            if self.state is State.SYN_SENT:
-                self.abort(packet.error)
+            self._receive_unreachable(packet)
         elif isinstance(packet, Segment):
             if self.state is State.LISTEN:
                 self._receive_listening(packet)
@@ -50,6 +51,21 @@ class Input(Output):
             elif self.state is not State.CLOSE:
                 self._receive_synchronized(packet)
 
+    def _receive_unreachable(self, packet: Unreachable) -> None:
+        """What a router says ends an attempt to connect; later it is only a hint (tcp_v4_err)."""
+        about = packet.about
+        if not isinstance(about, Segment):
+            return
+        seq = widen(about.seq, self.snd_una)
+        if not self.snd_una <= seq <= self.snd_nxt:
+            return
+        if packet.error == errno.EMSGSIZE:
+            self.path_shrank()
+        elif self.state in (State.SYN_SENT, State.SYN_RECV):
+            self.abort(packet.error)
+        elif self.flight is not None:
+            self.flight.soft_error = packet.error
+
     # LISTEN
 
     def _receive_listening(self, segment: Segment) -> None:
@@ -57,7 +73,9 @@ class Input(Output):
             return
         if segment.flags & ACK:
             self.transmit(reset_for(segment))
-        elif segment.flags & SYN and not self.accept_queue_is_full():
+        elif segment.flags & SYN and not (
+            self.accept_queue_is_full() or self._too_many_are_incoming()
+        ):
             # A full queue drops the SYN; the client repeats it (tcp_conn_request).
             child = self.child_for(segment.destination, segment.source, segment.hops)
             assert self.incoming is not None
@@ -65,7 +83,12 @@ class Input(Output):
             child.state = State.LISTEN
             child.follow(Event.SYN_RECEIVED)
             child.learn_peer_options(segment)
-            child.send_syn()
+            child.open()
+
+    def _too_many_are_incoming(self) -> bool:
+        """inet_csk_reqsk_queue_is_full: as many as may wait are not complete yet."""
+        assert self.incoming is not None
+        return len(self.incoming) > self.backlog
 
     def accept_queue_is_full(self) -> bool:
         """sk_acceptq_is_full: backlog + 1 connections may wait."""
@@ -108,7 +131,7 @@ class Input(Output):
         self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
         self.snd_wscale = syn.wscale or 0
         self.snd_edge = self.iss + 1 + syn.window
-        self.mss = min(syn.mss or SMALL_MSS, self.path_mss)
+        self.mss = min(syn.mss or SMALL_MSS, self.largest_segment)
 
     # SYN_SENT (RFC 9293, section 3.10.7.3)
 
@@ -136,12 +159,15 @@ class Input(Output):
         else:
             self.follow(Event.SYN_RECEIVED)
             self.syn_attempts = 0
-            self.send_syn()
+            self.open()
 
     # All later states (section 3.10.7.4)
 
     def _receive_synchronized(self, segment: Segment) -> None:
         seq = widen(segment.seq, self.rcv_nxt)
+        if self.state is State.SYN_RECV and self._is_repeated_syn(segment, seq):
+            self.send_syn()
+            return
         if not self._is_acceptable(segment, seq):
             if not segment.flags & RST:
                 self.send_ack()
@@ -168,6 +194,10 @@ class Input(Output):
         elif self.state is not State.CLOSE:
             self.send_what_waits()
 
+    def _is_repeated_syn(self, segment: Segment, seq: int) -> bool:
+        """Whether the peer has not heard our answer to its SYN (tcp_check_req)."""
+        return segment.flags & (SYN | ACK | RST) == SYN and seq + 1 == self.rcv_nxt
+
     def _is_acceptable(self, segment: Segment, seq: int) -> bool:
         """Whether any of it lies in the window (tcp_sequence)."""
         if self._is_answer_to_simultaneous_open(segment, seq):
@@ -191,21 +221,38 @@ class Input(Output):
             if not self.snd_una < acked <= self.snd_nxt:
                 self.transmit(reset_for(segment))
                 return False
+            if self.listener is not None and self.listener.accept_queue_is_full():
+                # Nobody has room for it yet: it stays as it is, and its SYN|ACK is repeated.
+                return False
             self._opening_acknowledged(acked)
         if acked > self.snd_nxt:
             self.send_ack()
             return False
         progress = acked > self.snd_una
+        edge = self.snd_edge
         if progress:
             self.snd_una = acked
         if acked == self.snd_una:
             scale = 0 if segment.flags & SYN else self.snd_wscale
-            self.snd_edge = max(self.snd_edge, acked + (segment.window << scale))
+            self.snd_edge = max(edge, acked + (segment.window << scale))
+        if self.flight is not None:
+            self._tell_flight(self.flight, segment, progress, self.snd_edge != edge)
         if progress:
             self.room_made()
             if self.snd_una == self.snd_nxt and not self.fin_waits():
                 self._everything_acknowledged()
         return True
+
+    def _tell_flight(
+        self, flight: Flight, segment: Segment, progress: bool, window_moved: bool
+    ) -> None:
+        """What is under way has arrived, or some of it has not."""
+        if progress:
+            flight.acknowledged(self.snd_una, self.snd_nxt)
+        elif flight.sent and not (window_moved or segment.length):
+            flight.duplicate(self.snd_nxt)
+        self.heard_from_peer(flight)
+        self.repeat_lost()
 
     def _opening_acknowledged(self, acked: int) -> None:
         self.snd_una = acked
@@ -254,6 +301,7 @@ class Input(Output):
                 self.send_ack()
                 return
         elif seq > self.rcv_nxt:
+            self._keep_for_later(segment, seq)
             self.send_ack()
             return
         if payload:
@@ -265,10 +313,38 @@ class Input(Output):
                 self.reset_received()
                 return
             self.take_text(payload)
+        if self.out_of_order:
+            fin = self._fill_from(self.out_of_order) or fin
+            if not fin:
+                # A gap was filled, or still is not: the peer is told at once (RFC 5681, 4.2).
+                self.last_received_ns = self.clock.now_ns
+                self.send_ack()
+                return
         if fin:
             self.fin_received()
         elif payload:
             self.decide_on_ack(len(payload))
+
+    def _keep_for_later(self, segment: Segment, seq: int) -> None:
+        """It came before its turn (tcp_data_queue_ofo)."""
+        if self.state not in MAY_RECEIVE:
+            return
+        if self.out_of_order is None:
+            self.out_of_order = OutOfOrder()
+        payload = segment.payload[: max(0, self.rcv_edge - seq)]
+        if payload:
+            self.out_of_order.keep(seq, payload)
+        if segment.flags & FIN and len(payload) == len(segment.payload):
+            self.out_of_order.fin_seq = seq + len(payload)
+
+    def _fill_from(self, store: OutOfOrder) -> bool:
+        """Take what follows now from what was kept; whether the peer's FIN is next."""
+        while part := store.take(self.rcv_nxt):
+            self.take_text(part)
+        if store.fin_seq != self.rcv_nxt:
+            return False
+        store.fin_seq = None
+        return True
 
     def take_text(self, payload: bytes) -> None:
         """Bytes in order join the queue; readers are told once there are enough."""
@@ -361,12 +437,14 @@ class Input(Output):
         """The connection is gone; what had arrived can still be read."""
         never_accepted = self.state is State.SYN_RECV and self.listener is not None
         self.error = error
-        self.unsent.clear()
-        self.snd_una = self.snd_nxt
+        self.forget_unsent()
         self.follow(Event.RESET)
         if never_accepted:
             self.orphan = True
         self.finish()
+
+    def give_up(self, error: int) -> None:
+        self.abort(error)
 
     def finish(self) -> None:
         """Both directions are over (tcp_done)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from simnet import constants
 from simnet.addresses import is_ipv4
 from simnet.protocols.tcp_block import (
     CORK_NS,
@@ -12,13 +13,12 @@ from simnet.protocols.tcp_block import (
     WINDOW_SCALE,
     ControlBlock,
 )
+from simnet.protocols.tcp_flight import Flight
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
-# net.ipv4.tcp_syn_retries, and tcp_syn_linear_timeouts: so many at first a second apart.
-SYN_RETRIES = 6
-SYN_LINEAR_TIMEOUTS = 4
-SYNACK_RETRIES = 5
+_MAXSEG = (constants.IPPROTO_TCP, 2)
+_SYNCNT = (constants.IPPROTO_TCP, 7)
 
 
 class Output(ControlBlock):
@@ -53,7 +53,7 @@ class Output(ControlBlock):
     # Opening
 
     def send_syn(self) -> None:
-        """SYN, or SYN|ACK if the peer's SYN has arrived; again after a time-out."""
+        """SYN, or SYN|ACK if the peer's SYN has arrived."""
         assert self.remote is not None
         answering = self.state is State.SYN_RECV
         self.rcv_wscale = WINDOW_SCALE
@@ -63,26 +63,34 @@ class Output(ControlBlock):
         self.snd_nxt = self.iss + 1
         self.nagle_small_edge = self.urgent_send_edge = self.iss
         if not self.opened_ipv4 or is_ipv4(self.remote[0]):
-            mss, hops = self.path_mss, self.hop_limit
+            mss, hops = self.largest_segment, self.hop_limit
             self.transmit(segment._replace(mss=mss, wscale=WINDOW_SCALE, hops=hops))
-        self._await_answer(SYNACK_RETRIES if answering else SYN_RETRIES)
 
-    def _await_answer(self, retries: int) -> None:
+    @property
+    def largest_segment(self) -> int:
+        """The largest segment that we take: what the path does, or what TCP_MAXSEG says if less."""
+        kept = self.settings.kept
+        return min(self.path_mss, kept.get(_MAXSEG, 0) or self.path_mss) if kept else self.path_mss
+
+    def open(self) -> None:
+        """Send a SYN, or answer one, until there is an answer or there have been enough."""
+        self.send_syn()
+        limits = self.host.limits
         attempt = self.syn_attempts
+        if self.state is State.SYN_RECV:
+            doublings, retries = attempt, limits.tcp_synack_retries
+        else:
+            doublings = max(0, attempt - limits.tcp_syn_linear_timeouts)
+            retries = self.settings.kept.get(_SYNCNT, 0) or limits.tcp_syn_retries
+            retries += limits.tcp_syn_linear_timeouts
         if self.connect_timer is not None:
             self.connect_timer.cancel()
-        doublings = max(0, attempt - SYN_LINEAR_TIMEOUTS)
-        if self.state is State.SYN_RECV:
-            doublings = attempt
         self.syn_attempts = attempt + 1
-        give_up = attempt >= retries + (self.state is State.SYN_SENT) * SYN_LINEAR_TIMEOUTS
-        self.connect_timer = self.clock.call_after(
-            FIRST_TIMEOUT_NS << doublings,
-            self._give_up_opening if give_up else self._send_syn_again,
-        )
+        again = self._give_up_opening if attempt >= retries else self._open_again
+        self.connect_timer = self.clock.call_after(FIRST_TIMEOUT_NS << doublings, again)
 
-    def _send_syn_again(self) -> None:
-        self.send_syn()
+    def _open_again(self) -> None:
+        self.open()
         self.flush()
 
     def _give_up_opening(self) -> None:
@@ -95,16 +103,28 @@ class Output(ControlBlock):
     # Data
 
     def send_queued(self) -> None:
-        """Send what the peer's window and Nagle's algorithm allow (tcp_write_xmit)."""
+        """Send what windows and Nagle's algorithm allow (tcp_write_xmit)."""
         unsent = self.unsent
+        if not unsent.length:
+            return
+        flight = self.flight or self.need_flight()
+        if not flight.sent:
+            flight.rest()
         while unsent.length:
             room = self.snd_edge - self.snd_nxt
             if room <= 0:
+                if not flight.sent:
+                    self.await_window()
                 return
             size = min(self.mss, unsent.length, room)
             if size < self.mss and size == unsent.length and self._holds_small():
                 return
-            self._send_data(unsent.take(size))
+            if not flight.may_send():
+                return
+            self._send_data(flight, unsent.take(size))
+
+    def await_window(self) -> None:
+        """The peer's window is closed, and nothing is under way that could open it."""
 
     def _holds_small(self) -> bool:
         """Whether a last small segment has to wait (tcp_nagle_test)."""
@@ -114,23 +134,25 @@ class Output(ControlBlock):
             return True
         return not self.nodelay and self.nagle_small_edge > self.snd_una
 
-    def _send_data(self, payload: bytes) -> None:
+    def _send_data(self, flight: Flight, payload: bytes) -> None:
         seq = self.snd_nxt
         end = seq + len(payload)
-        flags = ACK
-        if not self.unsent.length:
-            flags |= PSH
-        urgent = 0
-        if self.urgent_send_edge > seq:
-            flags |= URG
-            urgent = min(self.urgent_send_edge - seq, 0xFFFF)
+        flags = ACK if self.unsent.length else ACK | PSH
         if len(payload) < self.mss:
             self.nagle_small_edge = end
         self.note_reply()
+        flight.add(seq, end, flags, payload)
+        flags, urgent = self.urgency(flags, seq)
         segment = self.segment(flags, seq, payload, urgent)
         self.acknowledged_now()
         self.snd_nxt = end
         self.transmit(segment)
+
+    def urgency(self, flags: int, seq: int) -> tuple[int, int]:
+        """The flags of a segment and its urgent pointer: whether urgent data is still to come."""
+        if self.urgent_send_edge > seq:
+            return flags | URG, min(self.urgent_send_edge - seq, 0xFFFF)
+        return flags, 0
 
     def send_fin(self) -> None:
         """Send what is left, then FIN; a window of zero holds both back."""
@@ -146,9 +168,11 @@ class Output(ControlBlock):
         self.nodelay, self.corked = nodelay, corked
 
     def _send_fin_now(self) -> None:
-        segment = self.segment(FIN | ACK, self.snd_nxt)
+        seq = self.snd_nxt
+        self.need_flight().add(seq, seq + 1, FIN | ACK, b"")
+        segment = self.segment(FIN | ACK, seq)
         self.acknowledged_now()
-        self.snd_nxt += 1
+        self.snd_nxt = seq + 1
         self.transmit(segment)
 
     def send_what_waits(self) -> None:

@@ -19,6 +19,7 @@ from simnet.protocols.tcp_block import (
 from simnet.protocols.tcp_input import Input
 from simnet.protocols.tcp_states import Event, State, follow
 from simnet.readiness import POLLIN, POLLRDNORM
+from simnet.wire import ACK
 
 if TYPE_CHECKING:
     from simnet.protocols.tcp import Tcp
@@ -195,6 +196,21 @@ class ShortCut(Input):
                 self.send_ack()
                 self.flush()
 
+    def path_changed(self) -> None:
+        """The way to the peer is not ideal any more.
+
+        What went by the short cut has arrived and is not kept by its sender: its receiver
+        acknowledges it now, as it may at any time.
+        """
+        peer = self.peer
+        if peer is not None:
+            for one, other in ((self, peer), (peer, self)):
+                if one.rcv_acked != one.rcv_nxt and other.first_kept > other.snd_una:
+                    acknowledgement = one.segment(ACK, one.snd_nxt)
+                    one.acknowledged_now()
+                    other.receive(acknowledgement)
+        self.leave_quick_path()
+
     # Closing
 
     def finish_directly(self) -> bool:
@@ -209,8 +225,7 @@ class ShortCut(Input):
             self.state is State.CLOSE_WAIT
             and peer.state is State.FIN_WAIT1
             and self.host.wire.is_ideal(self.host, peer.shown_ip)
-            and not self.unsent.length
-            and not peer.unsent.length
+            and self.is_in_step_with(peer)
         ):
             self._fin_to_closer(peer)
             return True
@@ -233,6 +248,8 @@ class ShortCut(Input):
 
     def _fin_to_closer(self, peer: Tcp) -> None:
         """The second FIN acknowledges the first; the last acknowledgement comes back at once."""
+        self.everything_arrived()
+        peer.everything_arrived()
         peer.rcv_nxt += 1
         peer.snd_una = peer.snd_nxt
         peer.done = True
