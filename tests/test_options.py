@@ -119,7 +119,7 @@ def test_kept_options_touch_nothing_else(kind: Kind) -> None:
 def test_what_is_only_kept_is_named_with_what_it_lacks() -> None:
     """The list for the README is data."""
     kept = kept_options()
-    assert {"SO_KEEPALIVE", "TCP_KEEPIDLE", "SO_PRIORITY", "IP_TOS"} <= set(kept)
+    assert {"TCP_FASTOPEN", "SO_PRIORITY", "IP_TOS"} <= set(kept)
     assert not {"TCP_NODELAY", "SO_SNDBUF", "SO_LINGER", "SO_REUSEADDR"} & set(kept)
     assert all(kept.values())
 

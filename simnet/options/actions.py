@@ -14,7 +14,7 @@ from typing import Any, cast
 from simnet.addresses import is_ipv4
 from simnet.errors import os_error
 from simnet.options.tcp_info import tcp_info
-from simnet.options.values import INT_MAX, Kind, Place, keep, kind_of
+from simnet.options.values import INT_MAX, Kind, Place, keep, kept_at, kind_of
 from simnet.protocols.base import Endpoint
 from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.tcp import Tcp
@@ -262,6 +262,29 @@ def _maxseg(endpoint: Endpoint) -> int:
     return tcp.mss
 
 
+def _set_keepalive(endpoint: Endpoint, on: int) -> None:
+    if isinstance(endpoint, Tcp):
+        endpoint.set_keepalive(bool(on))
+    else:
+        endpoint.set(keepalive=bool(on))
+
+
+def _limited(number: int, limit: str, watched: bool = False) -> Place:
+    """A number of TCP's whose default is a limit of the host's; keepalive may look at it."""
+    key = (socket.IPPROTO_TCP, number)
+
+    def read(endpoint: Endpoint) -> int:
+        default: int = getattr(endpoint.host.limits, limit)
+        return int(endpoint.settings.kept.get(key, default))
+
+    def write(endpoint: Endpoint, value: int) -> None:
+        keep(endpoint, key, value)
+        if watched:
+            cast(Tcp, endpoint).watch_peer()
+
+    return Place(read, write)
+
+
 def _set_maxseg(endpoint: Endpoint, size: int) -> None:
     keep(endpoint, (socket.IPPROTO_TCP, socket.TCP_MAXSEG), size)
 
@@ -329,6 +352,15 @@ QUICKACK = Place(lambda endpoint: int(not cast(Tcp, endpoint).pingpong), _set_qu
 WINDOW_CLAMP = Place(lambda endpoint: endpoint.settings.kept.get(_CLAMP, 0), _set_window_clamp)
 FASTOPEN = Place(lambda endpoint: endpoint.settings.kept.get(_FASTOPEN, 0), _set_fastopen)
 CONGESTION = Place(_congestion, _set_congestion)
+
+
+KEEPALIVE = Place(lambda endpoint: endpoint.settings.keepalive, _set_keepalive)
+KEEPIDLE = _limited(socket.TCP_KEEPIDLE, "tcp_keepalive_time", watched=True)
+KEEPINTVL = _limited(socket.TCP_KEEPINTVL, "tcp_keepalive_intvl")
+KEEPCNT = _limited(socket.TCP_KEEPCNT, "tcp_keepalive_probes")
+SYNCNT = _limited(socket.TCP_SYNCNT, "tcp_syn_retries")
+LINGER2 = _limited(socket.TCP_LINGER2, "tcp_fin_timeout")
+USER_TIMEOUT = kept_at((socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT), 0)
 
 
 def linger2(seconds: int) -> int:

@@ -42,8 +42,6 @@ SO_PEEK_OFF, SO_BUSY_POLL, SO_INCOMING_CPU, SO_BUF_LOCK, SO_PASSRIGHTS = 42, 46,
 TCP_THIN_LINEAR_TIMEOUTS = 16
 UDP_CORK = 1
 
-KEEPALIVE = "probes of an idle connection"
-
 
 def _only_zero(value: int) -> int:
     if value:
@@ -70,7 +68,7 @@ SOCKET: tuple[Option, ...] = (
     _row("SO_REUSEPORT", socket.SO_REUSEPORT, UNIX, setting("reuseport"), _only_zero),
     _row("SO_BROADCAST", socket.SO_BROADCAST, ALL, setting("broadcast"), bool),
     _row("SO_OOBINLINE", socket.SO_OOBINLINE, ALL, setting("oobinline"), bool),
-    _row("SO_KEEPALIVE", socket.SO_KEEPALIVE, ALL, setting("keepalive"), bool, lacks=KEEPALIVE),
+    _row("SO_KEEPALIVE", socket.SO_KEEPALIVE, ALL, act.KEEPALIVE, bool),
     _row("SO_SNDBUF", socket.SO_SNDBUF, ALL, act.SNDBUF),
     _row("SO_RCVBUF", socket.SO_RCVBUF, ALL, act.RCVBUF),
     _row("SO_SNDBUFFORCE", SO_SNDBUFFORCE, ALL, act.SNDBUFFORCE),
@@ -116,14 +114,7 @@ TCP_OPTIONS: tuple[Option, ...] = (
     _row("TCP_CORK", socket.TCP_CORK, TCP, act.CORK),
     _row("TCP_QUICKACK", socket.TCP_QUICKACK, TCP, act.QUICKACK),
     _row("TCP_INFO", socket.TCP_INFO, TCP, act.INFO, form=BYTES),
-    _row(
-        "TCP_MAXSEG",
-        socket.TCP_MAXSEG,
-        TCP,
-        act.MAXSEG,
-        _segment_size,
-        lacks="a limit to the size of segments",
-    ),
+    _row("TCP_MAXSEG", socket.TCP_MAXSEG, TCP, act.MAXSEG, _segment_size),
     _row(
         "TCP_WINDOW_CLAMP",
         socket.TCP_WINDOW_CLAMP,
@@ -138,13 +129,14 @@ TCP_OPTIONS: tuple[Option, ...] = (
         TCP,
         act.CONGESTION,
         form=ALGORITHM,
-        lacks="congestion control",
+        lacks="CUBIC: it is NewReno by either name",
     ),
-    _kept("TCP_KEEPIDLE", socket.TCP_KEEPIDLE, TCP, 7200, within(1, 32767), KEEPALIVE),
-    _kept("TCP_KEEPINTVL", socket.TCP_KEEPINTVL, TCP, 75, within(1, 32767), KEEPALIVE),
-    _kept("TCP_KEEPCNT", socket.TCP_KEEPCNT, TCP, 9, within(1, 127), KEEPALIVE),
-    _kept("TCP_SYNCNT", socket.TCP_SYNCNT, TCP, 6, within(1, 127), "the number of SYNs"),
-    _kept("TCP_LINGER2", socket.TCP_LINGER2, TCP, 60, act.linger2, "the time in FIN_WAIT2"),
+    _row("TCP_KEEPIDLE", socket.TCP_KEEPIDLE, TCP, act.KEEPIDLE, within(1, 32767)),
+    _row("TCP_KEEPINTVL", socket.TCP_KEEPINTVL, TCP, act.KEEPINTVL, within(1, 32767)),
+    _row("TCP_KEEPCNT", socket.TCP_KEEPCNT, TCP, act.KEEPCNT, within(1, 127)),
+    _row("TCP_SYNCNT", socket.TCP_SYNCNT, TCP, act.SYNCNT, within(1, 127)),
+    _row("TCP_LINGER2", socket.TCP_LINGER2, TCP, act.LINGER2, act.linger2),
+    _row("TCP_USER_TIMEOUT", socket.TCP_USER_TIMEOUT, TCP, act.USER_TIMEOUT, within(0, INT_MAX)),
     _kept(
         "TCP_DEFER_ACCEPT",
         socket.TCP_DEFER_ACCEPT,
@@ -152,14 +144,6 @@ TCP_OPTIONS: tuple[Option, ...] = (
         0,
         act.defer_accept,
         "accept() only when data is there",
-    ),
-    _kept(
-        "TCP_USER_TIMEOUT",
-        socket.TCP_USER_TIMEOUT,
-        TCP,
-        0,
-        within(0, INT_MAX),
-        "giving up unacknowledged data",
     ),
     _kept(
         "TCP_NOTSENT_LOWAT",

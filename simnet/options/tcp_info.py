@@ -1,7 +1,8 @@
 """What TCP_INFO shows of a connection (struct tcp_info, linux/tcp.h).
 
-The state and what follows from it are exact. Counters of retransmissions are 0, as nothing is lost
-on one host; times, rates and the congestion window are those of a fresh socket.
+The state and what follows from it are exact. The congestion window, the round trip and what was
+repeated are those of a connection whose segments cross a link; on the short cut they are as of a
+fresh one. Rates and counters of segments are 0.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import struct
 
 from simnet.clock import MILLISECOND_NS
 from simnet.protocols.tcp_block import DELAYED_ACK_NS, UNSCALED, WINDOW_SCALE, ControlBlock
+from simnet.protocols.tcp_flight import Flight
 from simnet.protocols.tcp_states import SYNCHRONIZED, State
 
 # The length of the structure on Linux 6.18; what is beyond the fields below is 0.
@@ -17,11 +19,7 @@ SIZE = 256
 _HEAD = struct.Struct("8B24I")
 _TAIL = struct.Struct("4Q6I")
 _OPTION_WSCALE = 4
-# A fresh socket's: time-out and round trip in microseconds, windows in segments.
-_RTO_US = 1_000_000
 _MIN_RTT_UNKNOWN = 2**32 - 1
-_CWND = 10
-_SSTHRESH = 2**31 - 1
 _REORDERING = 3
 _NO_PACING_LIMIT = 2**64 - 1
 
@@ -30,42 +28,46 @@ def tcp_info(tcp: ControlBlock) -> bytes:
     """The structure for a socket now."""
     unacked, sacked = _queued(tcp)
     connected = tcp.state in SYNCHRONIZED
-    since_received_ms = 0
+    since_received_ms = since_sent_ms = 0
+    flight = tcp.flight if tcp.flight is not None else Flight(tcp.clock, lambda: None)
+    round_trip = flight.round_trip
+    now_ns = tcp.clock.now_ns
     if connected:
-        since_received_ms = (tcp.host.clock.now_ns - tcp.last_received_ns) // MILLISECOND_NS
+        since_received_ms = (now_ns - tcp.last_received_ns) // MILLISECOND_NS
+        since_sent_ms = (now_ns - flight.last_sent_ns) // MILLISECOND_NS
     head = _HEAD.pack(
         tcp.state,
-        0,  # congestion avoidance state: open
-        0,  # retransmits
-        0,  # probes
-        0,  # backoff
+        flight.mode,
+        flight.time_outs,
+        flight.probes,
+        flight.backoff,
         _OPTION_WSCALE if connected else 0,
         (tcp.snd_wscale & 0xF) | (tcp.rcv_wscale & 0xF) << 4,
         1,  # delivery rate limited by the application
-        0 if tcp.state is State.LISTEN else _RTO_US,
+        0 if tcp.state is State.LISTEN else flight.time_out_ns() // 1000,
         DELAYED_ACK_NS // 1000 if connected else 0,
         tcp.mss if tcp.state is not State.LISTEN else 0,
         tcp.rcv_mss if connected else 0,
         unacked,
         sacked,
-        0,  # lost
-        0,  # retransmitted
+        flight.lost,
+        flight.again,
         0,  # fackets, no longer used
-        0,  # milliseconds since data was sent
+        since_sent_ms,
         0,  # since an acknowledgement was sent, never used
         since_received_ms,
-        since_received_ms,
-        tcp.path_mss if connected else 0,
+        (now_ns - flight.heard_ns) // MILLISECOND_NS if connected else 0,
+        tcp.path_mtu if connected else 0,
         min(tcp.rcvbuf, UNSCALED << WINDOW_SCALE) if connected else 0,
-        0,  # smoothed round trip
-        0,  # its variation
-        _SSTHRESH if tcp.state is not State.LISTEN else 0,
-        _CWND,
+        round_trip.smoothed8 >> 3,
+        round_trip.variation >> 2,
+        flight.threshold if tcp.state is not State.LISTEN else 0,
+        flight.window,
         tcp.path_mss if connected else 0,
         _REORDERING,
         0,  # round trip as the receiver sees it
         0,  # receiver's space
-        0,  # all retransmissions
+        flight.repeats,
     )
     tail = _TAIL.pack(
         _NO_PACING_LIMIT,

@@ -200,6 +200,13 @@ class Tcp(ShortCut):
         self.abandon()
         self.socket_state = SocketState.UNCONNECTED
 
+    def take_error(self) -> int:
+        error = super().take_error()
+        if not error and self.flight is not None:
+            # What a router said, which has ended nothing yet (sk_err_soft).
+            error, self.flight.soft_error = self.flight.soft_error, 0
+        return error
+
     def may_rebind(self) -> bool:
         return self.state is State.CLOSE and not self.port
 
@@ -383,7 +390,7 @@ class Tcp(ShortCut):
             self.port_locked = False
             self.close_sending_half()
         elif self.state is State.FIN_WAIT2:
-            self.leave_to_stand_in(State.FIN_WAIT2)
+            self.nobody_waits_for_fin()
         else:
             self.port_locked = False
 

@@ -42,6 +42,8 @@ DELAYED_ACK_NS = 40 * MILLISECOND_NS
 QUICK_ACKS = 16
 TIME_WAIT_NS = 60 * SECOND_NS
 FIRST_TIMEOUT_NS = SECOND_NS
+# What timers are counted in, where that can be told (CONFIG_HZ is 250).
+JIFFY_NS = 4 * MILLISECOND_NS
 CORK_NS = 200 * MILLISECOND_NS
 
 # The scale that we offer (any buffer that rmem_max allows fits), and the largest window that fits a
@@ -95,6 +97,7 @@ class ControlBlock(InetEndpoint):
         "nagle_small_edge",
         "nodelay",
         "opened_ipv4",
+        "opening_since_ns",
         "orphan",
         "out_of_order",
         "peer",
@@ -257,6 +260,12 @@ class ControlBlock(InetEndpoint):
         assert self.remote is not None
         default, kept = self.host.limits.default_ttl, self.settings.kept
         return fields(kept, self.remote[0], default)[1] if kept else default
+
+    @property
+    def path_mtu(self) -> int:
+        """The largest packet that the way to the peer takes."""
+        assert self.remote is not None
+        return self.host.path_mtu(self.remote[0])
 
     @property
     def path_mss(self) -> int:

@@ -215,9 +215,9 @@ class Flight:
         In slow start a window twice of what is in use is enough (tcp_is_cwnd_limited).
         """
         if self.window < self.threshold:
-            if self.mode is Mode.OPEN and not self.held_back:
-                if self.window >= 2 * (len(self.sent) + count):
-                    return
+            enough = self.window >= 2 * (len(self.sent) + count)
+            if enough and self.mode is Mode.OPEN and not self.held_back:
+                return
             step = min(count, self.threshold - self.window)
             self.window += step
             count -= step

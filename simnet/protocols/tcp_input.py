@@ -8,7 +8,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, cast
 
-from simnet.clock import Timer
+from simnet import constants
+from simnet.clock import SECOND_NS, Timer
 from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
 from simnet.protocols.tcp_block import (
     QUICK_ACKS,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from simnet.protocols.tcp import Tcp
 
 _DATA_READY = POLLIN | POLLRDNORM
+_LINGER2 = (constants.IPPROTO_TCP, 8)
 
 
 class Input(Timers):
@@ -190,7 +192,7 @@ class Input(Timers):
             self._find_urgent_byte(segment, seq)
         self._process_text(segment, seq)
         if self.orphan and self.state is State.FIN_WAIT2:
-            self.leave_to_stand_in(State.FIN_WAIT2)
+            self.nobody_waits_for_fin()
         elif self.state is not State.CLOSE:
             self.send_what_waits()
 
@@ -453,6 +455,20 @@ class Input(Timers):
             self.follow(Event.RESET)
         self.state_changed()
 
+    def nobody_waits_for_fin(self) -> None:
+        """The peer's FIN is awaited for some time, or with a negative TCP_LINGER2 not at all."""
+        if self.fin_timeout_s < 0:
+            self.send_reset()
+            self.finish()
+        else:
+            self.leave_to_stand_in(State.FIN_WAIT2)
+
+    @property
+    def fin_timeout_s(self) -> int:
+        """TCP_LINGER2."""
+        kept = self.settings.kept
+        return int(kept.get(_LINGER2, 0) or self.host.limits.tcp_fin_timeout)
+
     def leave_to_stand_in(self, state: State) -> None:
         """A small stand-in keeps the connection's place while this endpoint is over."""
         stand_in = StandIn(self, state)
@@ -477,6 +493,7 @@ class StandIn:
     """
 
     __slots__ = (
+        "_fin_timeout_ns",
         "_host",
         "_timer",
         "bound_ip",
@@ -494,7 +511,8 @@ class StandIn:
         "window",
     )
 
-    def __init__(self, block: ControlBlock, state: State) -> None:
+    def __init__(self, block: Input, state: State) -> None:
+        self._fin_timeout_ns = block.fin_timeout_s * SECOND_NS
         self._host = block.host
         self.state = state
         self.key = block.connection
@@ -519,7 +537,8 @@ class StandIn:
     def _wait(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self._host.clock.call_after(TIME_WAIT_NS, self.leave, background=True)
+        wait_ns = TIME_WAIT_NS if self.state is State.TIME_WAIT else self._fin_timeout_ns
+        self._timer = self._host.clock.call_after(wait_ns, self.leave, background=True)
 
     def leave(self) -> None:
         """Give everything back."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from simnet import constants
 from simnet.addresses import is_ipv4
+from simnet.clock import MILLISECOND_NS
 from simnet.protocols.tcp_block import (
     CORK_NS,
     DELAYED_ACK_NS,
     FIRST_TIMEOUT_NS,
+    JIFFY_NS,
     SEQUENCE_MASK,
     UNSCALED,
     WINDOW_SCALE,
@@ -19,6 +21,7 @@ from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
 _MAXSEG = (constants.IPPROTO_TCP, 2)
 _SYNCNT = (constants.IPPROTO_TCP, 7)
+_USER_TIMEOUT = (constants.IPPROTO_TCP, 18)
 
 
 class Output(ControlBlock):
@@ -50,6 +53,11 @@ class Output(ControlBlock):
             urgent,
         )
 
+    def user_timeout_ns(self) -> int:
+        """TCP_USER_TIMEOUT; 0 if it is not set."""
+        kept = self.settings.kept
+        return int(kept.get(_USER_TIMEOUT, 0)) * MILLISECOND_NS if kept else 0
+
     # Opening
 
     def send_syn(self) -> None:
@@ -76,25 +84,41 @@ class Output(ControlBlock):
         """Send a SYN, or answer one, until there is an answer or there have been enough."""
         self.send_syn()
         limits = self.host.limits
+        now_ns = self.clock.now_ns
         attempt = self.syn_attempts
-        if self.state is State.SYN_RECV:
-            doublings, retries = attempt, limits.tcp_synack_retries
-        else:
-            doublings = max(0, attempt - limits.tcp_syn_linear_timeouts)
-            retries = self.settings.kept.get(_SYNCNT, 0) or limits.tcp_syn_retries
-            retries += limits.tcp_syn_linear_timeouts
+        if not attempt:
+            self.opening_since_ns = now_ns
+        linear = 0 if self.state is State.SYN_RECV else limits.tcp_syn_linear_timeouts
+        wait_ns = FIRST_TIMEOUT_NS << max(0, attempt - linear)
+        limit_ns = self.user_timeout_ns()
+        if limit_ns and attempt:
+            left_ns = self.opening_since_ns + limit_ns - now_ns
+            wait_ns = min(wait_ns, max(JIFFY_NS, left_ns))
         if self.connect_timer is not None:
             self.connect_timer.cancel()
         self.syn_attempts = attempt + 1
-        again = self._give_up_opening if attempt >= retries else self._open_again
-        self.connect_timer = self.clock.call_after(FIRST_TIMEOUT_NS << doublings, again)
+        self.connect_timer = self.clock.call_after(wait_ns, self._open_again)
+
+    def _opened_long_enough(self) -> bool:
+        """Whether no answer will come any more (tcp_write_timeout; for a request, its timer)."""
+        limits, repeats = self.host.limits, self.syn_attempts - 1
+        since_ns = self.clock.now_ns - self.opening_since_ns
+        limit_ns = self.user_timeout_ns()
+        if limit_ns and repeats:
+            return since_ns >= limit_ns
+        if self.state is State.SYN_RECV:
+            return repeats >= limits.tcp_synack_retries
+        retries = self.settings.kept.get(_SYNCNT, 0) or limits.tcp_syn_retries
+        return (
+            repeats >= retries + limits.tcp_syn_linear_timeouts
+            or since_ns >= ((2 << retries) - 1) * FIRST_TIMEOUT_NS
+        )
 
     def _open_again(self) -> None:
-        self.open()
-        self.flush()
-
-    def _give_up_opening(self) -> None:
-        self.opening_timed_out()
+        if self._opened_long_enough():
+            self.opening_timed_out()
+        else:
+            self.open()
         self.flush()
 
     def opening_timed_out(self) -> None:

@@ -14,7 +14,8 @@ from __future__ import annotations
 import errno
 
 from simnet import constants
-from simnet.clock import MILLISECOND_NS, SECOND_NS, Alarm
+from simnet.clock import SECOND_NS, Alarm
+from simnet.protocols.tcp_block import JIFFY_NS
 from simnet.protocols.tcp_flight import Flight, Sent
 from simnet.protocols.tcp_output import Output
 from simnet.protocols.tcp_rtt import MAX_RTO_US, MIN_RTO_US
@@ -24,7 +25,6 @@ from simnet.wire import ACK
 _KEEPIDLE = (constants.IPPROTO_TCP, 4)
 _KEEPINTVL = (constants.IPPROTO_TCP, 5)
 _KEEPCNT = (constants.IPPROTO_TCP, 6)
-_USER_TIMEOUT = (constants.IPPROTO_TCP, 18)
 
 # An orphan is repeated so often where tcp_orphan_retries is 0 (tcp_orphan_retries()).
 _ORPHAN_RETRIES = 8
@@ -41,11 +41,6 @@ class Timers(Output):
     """A control block that does not give up at once."""
 
     __slots__ = ()
-
-    def user_timeout_ns(self) -> int:
-        """TCP_USER_TIMEOUT; 0 if it is not set."""
-        kept = self.settings.kept
-        return int(kept.get(_USER_TIMEOUT, 0)) * MILLISECOND_NS if kept else 0
 
     def alarm_rings(self) -> None:
         flight = self.flight
@@ -75,7 +70,7 @@ class Timers(Output):
         wait_ns = flight.time_out_ns()
         limit_ns = self.user_timeout_ns()
         if limit_ns:
-            wait_ns = min(wait_ns, max(1, flight.first_repeat_ns + limit_ns - now_ns))
+            wait_ns = min(wait_ns, max(JIFFY_NS, flight.first_repeat_ns + limit_ns - now_ns))
         flight.alarm.set(now_ns + wait_ns)
 
     def _is_hopeless(self, flight: Flight) -> bool:
@@ -132,7 +127,7 @@ class Timers(Output):
         wait_ns = max(flight.time_out_ns(), MIN_RTO_US * 1000)
         limit_ns = self.user_timeout_ns()
         if limit_ns and flight.probing_since_ns is not None:
-            wait_ns = min(wait_ns, max(1, flight.probing_since_ns + limit_ns - now_ns))
+            wait_ns = min(wait_ns, max(JIFFY_NS, flight.probing_since_ns + limit_ns - now_ns))
         # Without an answer it ends in an error; answered, it goes on for ever.
         forever = not flight.probes and not limit_ns
         flight.alarm.set(now_ns + wait_ns, background=forever, settled=settled and forever)
