@@ -4,9 +4,8 @@ Time moves only when a timer fires. Timers of the same instant fire in the order
 set. A background timer (TIME_WAIT, keepalive) fires in its turn, but is no reason by itself to let
 time pass.
 
-Some timers go on for ever (a probe of a closed window, of an idle connection). One whose last probe
-was answered is settled: if all that are left are settled, and no task has run since, nothing will
-ever change.
+Some timers go on for ever: probes of a closed window, of an idle connection. One whose last probe was
+answered is settled, until a task runs again: nothing will come of the next one either.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ def nanoseconds(seconds: float) -> int:
 class Timer:
     """A callback at an instant; `cancel` takes it back."""
 
-    __slots__ = ("_clock", "background", "callback", "settled", "when_ns")
+    __slots__ = ("_clock", "awaited", "background", "callback", "settled", "when_ns")
 
     def __init__(
         self, clock: Clock, when_ns: int, callback: Callable[[], object], background: bool
@@ -36,8 +35,10 @@ class Timer:
         self.when_ns = when_ns
         self.callback: Callable[[], object] | None = callback
         self.background = background
-        # The round of the clock in which it was found that it brings nothing about.
+        # The round of the clock in which it was found that it brings nothing about; and whether it
+        # is a reason to let time pass until then, although it is a background timer.
         self.settled = 0
+        self.awaited = False
 
     @property
     def pending(self) -> bool:
@@ -63,7 +64,9 @@ class Alarm:
         # When it rings; None while it is not set.
         self.due_ns: int | None = None
 
-    def set(self, when_ns: int, background: bool = False, settled: bool = False) -> None:
+    def set(
+        self, when_ns: int, background: bool = False, awaited: bool = False, settled: bool = False
+    ) -> None:
         """Ring at an instant, and not at an earlier or later one that was set before."""
         self.due_ns = when_ns
         timer = self._timer
@@ -73,6 +76,7 @@ class Alarm:
             timer = self._timer = self._clock.call_at(when_ns, self._fire, background)
         elif timer.background is not background:
             self._clock.mark(timer, background)
+        timer.awaited = awaited
         timer.settled = self._clock.round if settled else 0
 
     def clear(self) -> None:
@@ -81,6 +85,7 @@ class Alarm:
             self.due_ns = None
             if self._timer is not None:
                 self._clock.mark(self._timer, True)
+                self._timer.awaited = False
 
     def stop(self) -> None:
         """Do not ring, and let go of whoever would be called."""
@@ -95,7 +100,7 @@ class Alarm:
             return
         if due_ns > self._clock.now_ns:
             self._timer = self._clock.call_at(due_ns, self._fire, timer.background)
-            self._timer.settled = timer.settled
+            self._timer.settled, self._timer.awaited = timer.settled, timer.awaited
         else:
             self.due_ns = None
             self._callback()
@@ -159,7 +164,10 @@ class Clock:
     @property
     def expects_something(self) -> bool:
         """Whether a timer that is not a background one is pending."""
-        return self._foreground > 0
+        return self._foreground > 0 or any(
+            timer.callback is not None and timer.awaited and timer.settled != self.round
+            for _, _, timer in self._heap
+        )
 
     def next_ns(self) -> int | None:
         """The instant of the next timer, or None."""

@@ -230,7 +230,9 @@ class socket(Receiving, Sending):
         if descriptor.endpoint is None:
             return
         try:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            # A task that is ended where it stands cannot be blamed for what it leaves open.
+            if not self._home.scheduler.current.ending:
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
         finally:
             socket.close(self)
 

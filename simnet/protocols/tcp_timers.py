@@ -130,7 +130,9 @@ class Timers(Output):
             wait_ns = min(wait_ns, max(JIFFY_NS, flight.probing_since_ns + limit_ns - now_ns))
         # Without an answer it ends in an error; answered, it goes on for ever.
         forever = not flight.probes and not limit_ns
-        flight.alarm.set(now_ns + wait_ns, background=forever, settled=settled and forever)
+        flight.alarm.set(
+            now_ns + wait_ns, background=forever, awaited=forever, settled=settled and forever
+        )
 
     def _probe_window(self, flight: Flight) -> None:
         """tcp_probe_timer, tcp_send_probe0."""
