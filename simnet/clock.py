@@ -4,8 +4,8 @@ Time moves only when a timer fires. Timers of the same instant fire in the order
 set. A background timer (TIME_WAIT, keepalive) fires in its turn, but is no reason by itself to let
 time pass.
 
-Some timers go on for ever: probes of a closed window, of an idle connection. One whose last probe was
-answered is settled, until a task runs again: nothing will come of the next one either.
+Some timers go on for ever: probes of a closed window, of an idle connection. One whose last probe
+was answered is settled, until a task runs again: nothing will come of the next one either.
 """
 
 from __future__ import annotations
