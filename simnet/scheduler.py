@@ -48,7 +48,7 @@ class SimTask(api.Task):
     def __init__(self, scheduler: Scheduler, name: str, host: Host | None) -> None:
         self.name = name
         self.host = host
-        self.greenlet: greenlet | None = None
+        self.greenlet: greenlet | _Unstarted | None = None
         # As a waiter: which readiness bits it waits for, and whether it is one blocked call.
         self.mask = EVERYTHING
         self.exclusive = False
@@ -110,8 +110,8 @@ class SimTask(api.Task):
         self._exception_seen = True
         return self._exception
 
-    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The body of its greenlet."""
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SimTask | None:
+        """The body of its greenlet; who runs next."""
         self.scheduled = False
         try:
             self._value = function(*args)
@@ -120,7 +120,7 @@ class SimTask(api.Task):
         except GreenletExit:
             # The world is closed or was collected: end without a word.
             self._ended.happened = True
-            return
+            return None
         except Exception as exc:
             self._exception = exc
         except BaseException as exc:
@@ -129,8 +129,7 @@ class SimTask(api.Task):
             self._exception_seen = True
             self._scheduler.interrupt_main(exc)
         self.has_ended()
-        if not self.ending:
-            self._scheduler.task_ended(self)
+        return None if self.ending else self._scheduler.task_ended(self)
 
     def has_ended(self) -> None:
         """Tell those who wait for it."""
@@ -179,6 +178,21 @@ class _Never(Pollable):
         return 0
 
 
+class _Unstarted:
+    """In the place of the greenlet of a task that has not begun."""
+
+    gr_frame = None
+
+    def __init__(self, scheduler: Scheduler, task: SimTask, body: greenlet) -> None:
+        self.body = body
+        self._scheduler = scheduler
+        self._task = task
+
+    def switch(self) -> None:
+        """Begin."""
+        self._scheduler.start(self._task)
+
+
 class Scheduler:
     """Runs the tasks of one world."""
 
@@ -196,6 +210,7 @@ class Scheduler:
         self._until_idle = False
         self._never = _Never()
         self.failed: list[SimTask] = []
+        self._starter: greenlet | None = None
 
     # Tasks
 
@@ -205,24 +220,47 @@ class Scheduler:
         """A new task, ready to run, in a copy of the current context."""
         self.check_thread()
         task = SimTask(self, name, host)
-        # A greenlet that ends hands on its return value: to a task not started yet, as an argument.
-        body = greenlet(lambda *_: task.run(function, args), _root())
+        body = greenlet(lambda: task.run(function, args), _root())
         body.gr_context = contextvars.copy_context()
-        task.greenlet = body
+        task.greenlet = _Unstarted(self, task, body)
         self.tasks[task] = None
         task.wake(EVERYTHING)
         return task
 
-    def task_ended(self, task: SimTask) -> None:
+    def start(self, task: SimTask) -> None:
+        """Run a task that has not begun yet.
+
+        A greenlet begins as deep in the stack, by the interpreter's count, as whoever starts it:
+        one of their own starts them all, lest each that ends and starts another goes deeper.
+        """
+        self._the_starter().switch(task)
+
+    def _the_starter(self) -> greenlet:
+        if self._starter is None:
+            self._starter = greenlet(self._start_one_after_the_other, _root())
+        return self._starter
+
+    def _start_one_after_the_other(self, task: SimTask) -> None:
+        while True:
+            assert isinstance(task.greenlet, _Unstarted)
+            body = task.greenlet.body
+            task.greenlet = body
+            # Comes back with the next one: from `start`, or as the value of a task that has ended.
+            task = body.switch()
+
+    def task_ended(self, task: SimTask) -> SimTask:
         """Its greenlet is about to end: hand control to whoever is next."""
         del self.tasks[task]
         if task.failed:
             self.failed.append(task)
         following = self._next()
         self.current = following
-        assert task.greenlet is not None and following.greenlet is not None
-        task.greenlet.parent = following.greenlet
+        assert isinstance(task.greenlet, greenlet)
+        to = following.greenlet
+        assert to is not None
+        task.greenlet.parent = self._the_starter() if isinstance(to, _Unstarted) else to
         task.greenlet = None
+        return following
 
     def check_thread(self) -> None:
         """A world belongs to the thread that made it."""
@@ -425,6 +463,13 @@ class Scheduler:
             body = task.greenlet
             if body is None:
                 continue
+            if isinstance(body, _Unstarted):
+                del self.tasks[task]
+                if task.scheduled:
+                    self.ready.remove(task)
+                task.greenlet = None
+                task.has_ended()
+                continue
             if body is getcurrent():
                 # It ends itself, or a timer fired while it was switching away: at its next wait.
                 if host is not None:
@@ -442,6 +487,10 @@ class Scheduler:
             finally:
                 self.current = before
                 task.has_ended()
+        if host is None and self._starter is not None and self._starter is not getcurrent():
+            self._starter.parent = getcurrent()
+            self._starter.throw(GreenletExit)
+            self._starter = None
 
     # Reports
 

@@ -588,3 +588,30 @@ def test_a_blocked_call_sees_what_another_host_does(world: World, host: Host) ->
             client.connect(("10.1.0.1", 80))
             client.sendall(b"from alpha")
         assert task.result() == b"from alpha"
+
+
+def test_any_number_of_tasks_may_start_one_another() -> None:
+    """None of them begins deeper in the stack than another."""
+    with World() as world:
+        host = world.host("alpha")
+        begun: list[int] = []
+
+        def begin(number: int) -> None:
+            begun.append(number)
+            if number < 3000:
+                host.spawn(begin, number + 1)
+
+        for _ in range(2000):
+            host.spawn(begun.append, 0)
+        host.spawn(begin, 1)
+        world.run()
+        assert len(begun) == 5000
+
+
+def test_a_task_that_never_began_is_ended_too() -> None:
+    """The world closes before its turn comes."""
+    with World() as world:
+        begun: list[int] = []
+        task = world.host("alpha").spawn(begun.append, 1)
+    assert task.done
+    assert not begun
