@@ -6,7 +6,7 @@ import errno
 import selectors
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from contextvars import Token
+from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from simnet.world import World
 
 _INET = (constants.AF_INET, constants.AF_INET6)
+# The `with host:` blocks that the current task is in, the innermost first.
+_Entered = tuple[Token[Any], Any]
+_entered: ContextVar[_Entered | None] = ContextVar("simnet.entered_hosts", default=None)
+
 # Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
 _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
 _LOOPBACK_MTU = 65536  # bytes
@@ -86,7 +90,6 @@ class Host(Addressing, api.Network):
         self.default_timeout_ns: int | None = None
         self._next_iss = world.decisions.stream(f"{name}/sequence numbers").bits(32)
         self._credentials = (1000 + len(world.hosts), 0, 0)
-        self._tokens: list[Token[Host]] = []
         self._tasks_started = 0
 
     def __repr__(self) -> str:
@@ -274,26 +277,21 @@ class Host(Addressing, api.Network):
     def socket(
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
     ) -> Any:
-        with self:
-            return stdlib.module.socket(family, type, proto, fileno)
+        return self._here(stdlib.module.socket, family, type, proto, fileno)
 
     def socketpair(
         self, family: int | None = None, type: int = constants.SOCK_STREAM, proto: int = 0
     ) -> tuple[Any, Any]:
-        with self:
-            return stdlib.module.socketpair(family, type, proto)  # type: ignore[no-any-return]
+        return self._here(stdlib.module.socketpair, family, type, proto)  # type: ignore[no-any-return]
 
     def create_connection(self, address: Any, *args: Any, **kwargs: Any) -> Any:
-        with self:
-            return stdlib.module.create_connection(address, *args, **kwargs)
+        return self._here(stdlib.module.create_connection, address, *args, **kwargs)
 
     def create_server(self, address: Any, **kwargs: Any) -> Any:
-        with self:
-            return stdlib.module.create_server(address, **kwargs)
+        return self._here(stdlib.module.create_server, address, **kwargs)
 
     def has_dualstack_ipv6(self) -> bool:
-        with self:
-            return stdlib.module.has_dualstack_ipv6()  # type: ignore[no-any-return]
+        return self._here(stdlib.module.has_dualstack_ipv6)  # type: ignore[no-any-return]
 
     def disconnect(self, sock: api.Socket) -> None:
         endpoint = self.descriptors.get(sock.fileno()).endpoint
@@ -306,8 +304,7 @@ class Host(Addressing, api.Network):
     # Names
 
     def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        with self:
-            return stdlib.module.getaddrinfo(host, port, *args, **kwargs)
+        return self._here(stdlib.module.getaddrinfo, host, port, *args, **kwargs)
 
     def getnameinfo(self, sockaddr: Any, flags: int, /) -> tuple[str, str]:
         return self.resolver.getnameinfo(sockaddr, flags)
@@ -325,8 +322,7 @@ class Host(Addressing, api.Network):
         return self.resolver.gethostname()
 
     def getfqdn(self, name: str = "") -> str:
-        with self:
-            return stdlib.module.getfqdn(name)  # type: ignore[no-any-return]
+        return self._here(stdlib.module.getfqdn, name)  # type: ignore[no-any-return]
 
     def getservbyname(self, servicename: str, *protocolname: str) -> int:
         return self.resolver.getservbyname(servicename, *protocolname)
@@ -347,20 +343,16 @@ class Host(Addressing, api.Network):
         timeout: float | None = None,
         /,
     ) -> tuple[list[Any], list[Any], list[Any]]:
-        with self:
-            return pollers.select(rlist, wlist, xlist, timeout)
+        return self._here(pollers.select, rlist, wlist, xlist, timeout)  # type: ignore[no-any-return]
 
     def poll(self) -> Any:
-        with self:
-            return pollers.poll()
+        return self._here(pollers.poll)
 
     def epoll(self, sizehint: int = -1, flags: int = 0) -> Any:
-        with self:
-            return pollers.epoll(sizehint, flags)
+        return self._here(pollers.epoll, sizehint, flags)
 
     def selector(self) -> selectors.BaseSelector:
-        with self:
-            return stdlib.selectors.DefaultSelector()  # type: ignore[no-any-return]
+        return self._here(stdlib.selectors.DefaultSelector)  # type: ignore[no-any-return]
 
     # Time and tasks
 
@@ -401,8 +393,16 @@ class Host(Addressing, api.Network):
         """The last things that happened, for reports."""
         return self.trace.tail()
 
+    def _here(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a function of a module on this host."""
+        token = current_host.set(self)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            current_host.reset(token)
+
     def __enter__(self) -> Self:
-        self._tokens.append(current_host.set(self))
+        _entered.set((current_host.set(self), _entered.get()))
         return self
 
     def __exit__(
@@ -412,4 +412,8 @@ class Host(Addressing, api.Network):
         traceback: TracebackType | None,
         /,
     ) -> None:
-        current_host.reset(self._tokens.pop())
+        entered = _entered.get()
+        assert entered is not None
+        token, before = entered
+        _entered.set(before)
+        current_host.reset(token)

@@ -288,3 +288,21 @@ def test_unix_names_belong_to_hosts(client: Host, server: Host) -> None:
         listener.listen()
         assert error_of(other.connect, path) == "ENOENT"
         other.bind(path)
+
+
+def test_tasks_may_wait_in_calls_of_one_host_in_any_order() -> None:
+    """Which host is current is each task's own matter."""
+    with World() as world:
+        server, client = world.host("server"), world.host("client")
+        world.link(server, client, latency=0.1, jitter=0.05)
+        listener = server.create_server(("", 80))
+
+        def connect() -> None:
+            with client, client.create_connection(("server", 80)):
+                client.sleep(0.2)
+
+        tasks = [client.spawn(connect) for _ in range(20)]
+        world.run()
+        for task in tasks:
+            task.result()
+        listener.close()
