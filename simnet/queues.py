@@ -53,6 +53,12 @@ class ByteQueue:
             rest = self.peek(size - len(first))
             self.drop(len(rest))
             return first + rest
+        if chunks and self.offset + size < len(chunks[0]):
+            # The commonest: a part of the first chunk.
+            start = self.offset
+            self.offset = start + size
+            self.length -= size
+            return chunks[0][start : start + size]
         data = self.peek(size)
         self.drop(len(data))
         return data

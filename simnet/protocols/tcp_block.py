@@ -378,12 +378,12 @@ class ControlBlock(InetEndpoint):
         peer = self.peer
         self.quick_path = (
             peer is not None
-            and self.host.wire.is_ideal(self.host, peer.shown_ip)
             and self.state is State.ESTABLISHED
             and peer.state is State.ESTABLISHED
+            and self.is_in_step_with(peer)
             and not (self.error or peer.error or self.shut or peer.shut)
             and not (self.corked or self.urgent or peer.corked or peer.urgent)
-            and self.is_in_step_with(peer)
+            and self.host.wire.is_ideal(self.host, peer.shown_ip)
         )
         if peer is not None:
             peer.quick_path = self.quick_path

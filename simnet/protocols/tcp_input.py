@@ -27,7 +27,7 @@ from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
 from simnet.protocols.tcp_timers import Timers
 from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
-from simnet.wire import ACK, FIN, RST, SYN, URG, Packet, Segment, Unreachable
+from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
     from simnet.protocols.tcp import Tcp
@@ -46,6 +46,8 @@ class Input(Timers):
         if isinstance(packet, Unreachable):
             self._receive_unreachable(packet)
         elif isinstance(packet, Segment):
+            if self.state is State.ESTABLISHED and self._receive_as_expected(packet):
+                return
             if self.state is State.LISTEN:
                 self._receive_listening(packet)
             elif self.state is State.SYN_SENT:
@@ -195,6 +197,46 @@ class Input(Timers):
             self.nobody_waits_for_fin()
         elif self.state is not State.CLOSE:
             self.send_what_waits()
+
+    def _receive_as_expected(self, segment: Segment) -> bool:
+        """The common case without detours: the next bytes in order, or news of ours.
+
+        What Linux calls header prediction (tcp_rcv_established). False, and nothing done, for
+        whatever else there is.
+        """
+        flight, una = self.flight, self.snd_una
+        payload = segment.payload
+        size = len(payload)
+        acked = (segment.ack - una) & SEQUENCE_MASK
+        edge = una + acked + (segment.window << self.snd_wscale)
+        if (
+            segment.flags & ~PSH != ACK
+            or flight is None
+            or (segment.seq - self.rcv_nxt) & SEQUENCE_MASK
+            or acked > self.snd_nxt - una
+            or self.urgent
+            or self.out_of_order
+            or self.shut
+            or self.rcv_nxt + size > self.rcv_edge
+            or not (size or acked or edge > self.snd_edge)
+        ):
+            return False
+        if acked:
+            self.snd_una = una + acked
+            flight.acknowledged(self.snd_una, self.snd_nxt)
+        if edge > self.snd_edge:
+            self.snd_edge = edge
+        self.heard_from_peer(flight)
+        if flight.again < flight.lost:
+            self.repeat_lost()
+        if acked and self.wants_room:
+            self.room_made()
+        if size:
+            self.take_text(payload)
+            self.decide_on_ack(size)
+        if self.unsent.length:
+            self.send_queued()
+        return True
 
     def _is_repeated_syn(self, segment: Segment, seq: int) -> bool:
         """Whether the peer has not heard our answer to its SYN (tcp_check_req)."""

@@ -41,10 +41,10 @@ class Output(ControlBlock):
         self, flags: int, seq: int, payload: bytes = b"", urgent: int = 0, window: int | None = None
     ) -> Segment:
         """A segment of this connection; it carries our acknowledgement and window."""
-        local, remote = self.connection
+        assert self.remote is not None
         return Segment(
-            local,
-            remote,
+            (self.shown_ip, self.shown_port),
+            self.remote,
             seq & SEQUENCE_MASK,
             self.rcv_nxt & SEQUENCE_MASK if flags & ACK else 0,
             flags,
@@ -146,6 +146,36 @@ class Output(ControlBlock):
             if not flight.may_send():
                 return
             self._send_data(flight, unsent.take(size))
+
+    def send_segment_now(self, data: bytes) -> int | None:
+        """The plainest send over a link: one segment that nothing holds back; otherwise None."""
+        flight, size, seq = self.flight, len(data), self.snd_nxt
+        if (
+            flight is None
+            or self.state is not State.ESTABLISHED
+            or self.error
+            or self.shut
+            or self.corked
+            or self.unsent.length
+            or not 0 < size <= self.mss
+            or seq + size > self.snd_edge
+            or seq + size - self.snd_una > self.sndbuf
+            or (size < self.mss and self._holds_small())
+            or not self.crosses_link()
+            or not flight.may_send()
+        ):
+            return None
+        if not flight.sent:
+            flight.rest()
+        self._send_data(flight, data)
+        self.flush()
+        return size
+
+    def crosses_link(self) -> bool:
+        """Whether the way to the peer is a link on which things may happen."""
+        assert self.remote is not None
+        link = self.host.links.get(self.remote[0])
+        return link is not None and not link.ideal
 
     def await_window(self) -> None:
         """The peer's window is closed, and nothing is under way that could open it."""

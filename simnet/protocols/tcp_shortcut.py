@@ -79,7 +79,7 @@ class ShortCut(Input):
     def send_now(self, data: bytes) -> int | None:
         peer = self.peer
         if peer is None or not self.quick_path:
-            return None
+            return self.send_segment_now(data)
         size = len(data)
         end = self.snd_nxt + size
         if end > self.snd_edge or end - self.snd_una > self.sndbuf or not size:
@@ -154,10 +154,11 @@ class ShortCut(Input):
 
     def must_wait(self) -> bool:
         return (
-            self.quick_path
+            self.state is State.ESTABLISHED
             and self.reads_plainly
             and not self.queue.length
             and not self.nonblocking
+            and not (self.shut or self.error)
             and self.settings.rcvtimeo_ns is None
         )
 
