@@ -279,11 +279,12 @@ class ControlBlock(InetEndpoint):
 
     def advertise(self) -> int:
         """The window for the next segment, in scaled units; the edge never moves back."""
-        scale = self.rcv_wscale
-        edge = self.rcv_nxt + (self.free_to_receive() >> scale << scale)
-        if edge > self.rcv_edge:
+        scale, received = self.rcv_wscale, self.rcv_nxt
+        free = self.rcvbuf - self.queue.length
+        edge = received + (free >> scale << scale)
+        if edge > self.rcv_edge and free > 0:
             self.rcv_edge = edge
-        return self.rcv_edge - self.rcv_nxt >> scale
+        return self.rcv_edge - received >> scale
 
     def forget_unsent(self) -> None:
         """Nothing that was written goes out any more."""

@@ -226,9 +226,12 @@ class Input(Timers):
             flight.acknowledged(self.snd_una, self.snd_nxt)
         if edge > self.snd_edge:
             self.snd_edge = edge
-        self.heard_from_peer(flight)
-        if flight.again < flight.lost:
-            self.repeat_lost()
+        if flight.sent and not (flight.probes or flight.soft_error):
+            flight.heard_ns = self.clock.now_ns
+            if flight.again < flight.lost:
+                self.repeat_lost()
+        else:
+            self.heard_from_peer(flight)
         if acked and self.wants_room:
             self.room_made()
         if size:

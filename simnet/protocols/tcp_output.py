@@ -41,17 +41,13 @@ class Output(ControlBlock):
         self, flags: int, seq: int, payload: bytes = b"", urgent: int = 0, window: int | None = None
     ) -> Segment:
         """A segment of this connection; it carries our acknowledgement and window."""
-        assert self.remote is not None
-        return Segment(
-            (self.shown_ip, self.shown_port),
-            self.remote,
-            seq & SEQUENCE_MASK,
-            self.rcv_nxt & SEQUENCE_MASK if flags & ACK else 0,
-            flags,
-            self.advertise() if window is None else window,
-            payload,
-            urgent,
-        )
+        source, remote = (self.shown_ip, self.shown_port), self.remote
+        assert remote is not None
+        ack = self.rcv_nxt & SEQUENCE_MASK if flags & ACK else 0
+        if window is None:
+            window = self.advertise()
+        seq &= SEQUENCE_MASK
+        return Segment(source, remote, seq, ack, flags, window, payload, urgent)
 
     def user_timeout_ns(self) -> int:
         """TCP_USER_TIMEOUT; 0 if it is not set."""
@@ -196,7 +192,9 @@ class Output(ControlBlock):
             self.nagle_small_edge = end
         self.note_reply()
         flight.add(seq, end, flags, payload)
-        flags, urgent = self.urgency(flags, seq)
+        urgent = 0
+        if self.urgent_send_edge > seq:
+            flags, urgent = self.urgency(flags, seq)
         segment = self.segment(flags, seq, payload, urgent)
         self.acknowledged_now()
         self.snd_nxt = end

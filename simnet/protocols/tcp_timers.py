@@ -166,15 +166,14 @@ class Timers(Output):
         flight.heard_ns = self.clock.now_ns
         flight.soft_error = 0
         probes, flight.probes = flight.probes, 0
-        if flight.sent:
-            return
-        if not self.unsent.length or self.snd_edge > self.snd_nxt:
-            # The window is open, or nothing waits for it (tcp_ack_probe).
-            flight.probing_since_ns = None
-            flight.backoff = 0
-            flight.alarm.clear()
-        elif probes:
-            self._set_probe(flight, settled=True)
+        if not flight.sent and flight.alarm.due_ns is not None:
+            if self.snd_edge > self.snd_nxt or not self.unsent.length:
+                # The window is open (tcp_ack_probe).
+                flight.probing_since_ns = None
+                flight.backoff = 0
+                flight.alarm.clear()
+            elif probes:
+                self._set_probe(flight, settled=True)
         if probes and self.keepalive is not None and self.keepalive.due_ns is not None:
             self.keepalive.set(self.keepalive.due_ns, background=True)
 
