@@ -139,7 +139,8 @@ class ShortCut(Input):
 
     def send_ack(self) -> None:
         peer = self.peer
-        if not self.quick_path or peer is None:
+        if not self.quick_path or peer is None or (peer.flight is not None and peer.flight.probes):
+            # A probe waits for a segment.
             super().send_ack()
             return
         received = self.rcv_nxt

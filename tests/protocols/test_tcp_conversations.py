@@ -443,3 +443,22 @@ def test_closing_a_listener_resets_who_was_not_accepted(
     with pytest.raises(ConnectionResetError):
         waiting.recv(1)
     assert state_of(m.server) is State.ESTABLISHED
+
+
+# Short cuts and probes
+
+
+def test_a_probe_is_answered_on_the_short_cut_too(keep: Keep) -> None:
+    """Keepalive finds a living peer alive where nothing else goes by segments."""
+    with World() as world:
+        server_host, client_host = world.host("server"), world.host("client")
+        listener = keep(server_host.create_server(("", 80)))
+        client = keep(client_host.create_connection(("server", 80)))
+        server = keep(listener.accept()[0])
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
+        client_host.sleep(60)
+        server.send(b"alive")
+        assert client.recv(100) == b"alive"
