@@ -139,6 +139,7 @@ class Tcp(ShortCut):
         self.table.connections[key] = self
         self.error = 0
         self.done = False
+        self.flight = None
         self.choose_iss()
         self.syn_attempts = 0
         four = is_ipv4(ip)
@@ -166,7 +167,8 @@ class Tcp(ShortCut):
         )
 
     def opening_timed_out(self) -> None:
-        self.abort(errno.ETIMEDOUT)
+        soft_error = self.flight.soft_error if self.flight is not None else 0
+        self.abort(soft_error or errno.ETIMEDOUT)
 
     def abandon(self) -> None:
         """Become as new, without a word where none is due (tcp_disconnect)."""
@@ -452,7 +454,7 @@ class Tcp(ShortCut):
                 self.wants_room = True
             if self.urgent == Urgent.VALID:
                 mask |= POLLPRI
-        if self.error:
+        if self.error or (self.flight is not None and self.flight.error_queued):
             mask |= POLLERR
         return mask
 

@@ -59,6 +59,7 @@ class Flight:
         "clock",
         "credit",
         "duplicates",
+        "error_queued",
         "first_repeat_ns",
         "heard_ns",
         "held_back",
@@ -114,6 +115,8 @@ class Flight:
         self.last_sent_ns = clock.now_ns
         # What a router said (sk_err_soft): the reason, should it come to a time-out.
         self.soft_error = 0
+        # Whether something waits for MSG_ERRQUEUE, which poll shows (what it is is not modelled).
+        self.error_queued = False
 
     # Sending
 

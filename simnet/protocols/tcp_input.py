@@ -9,6 +9,7 @@ import errno
 from typing import TYPE_CHECKING, cast
 
 from simnet import constants
+from simnet.addresses import is_ipv4
 from simnet.clock import SECOND_NS, Timer
 from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
 from simnet.protocols.tcp_block import (
@@ -18,6 +19,7 @@ from simnet.protocols.tcp_block import (
     TIME_WAIT_NS,
     UNSCALED,
     ControlBlock,
+    SocketState,
     Urgent,
     widen,
 )
@@ -26,7 +28,7 @@ from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
 from simnet.protocols.tcp_timers import Timers
-from simnet.readiness import POLLIN, POLLPRI, POLLRDNORM
+from simnet.readiness import POLLERR, POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
@@ -56,7 +58,10 @@ class Input(Timers):
                 self._receive_synchronized(packet)
 
     def _receive_unreachable(self, packet: Unreachable) -> None:
-        """What a router says ends an attempt to connect; later it is only a hint (tcp_v4_err)."""
+        """What a router says ends an attempt to connect; later it is only a hint (tcp_v4_err).
+
+        It is a hint too while connect() is still at work, as on a path without latency.
+        """
         about = packet.about
         if not isinstance(about, Segment):
             return
@@ -65,10 +70,22 @@ class Input(Timers):
             return
         if packet.error == errno.EMSGSIZE:
             self.path_shrank()
-        elif self.state in (State.SYN_SENT, State.SYN_RECV):
+            return
+        flight = self.flight or self.start_flight()
+        opening = self.state in (State.SYN_SENT, State.SYN_RECV)
+        # Linux queues what it learns of a SYN by IPv4 where MSG_ERRQUEUE reads it.
+        flight.error_queued = flight.error_queued or (opening and is_ipv4(about.source[0]))
+        if opening and (self.listener or self.socket_state == SocketState.CONNECTING):
             self.abort(packet.error)
-        elif self.flight is not None:
-            self.flight.soft_error = packet.error
+            return
+        flight.soft_error = packet.error
+        if opening:
+            self.notify(POLLERR)
+        elif flight.sent and seq == self.snd_una and flight.time_outs and flight.backoff:
+            # Not congestion, but no way: one doubling of the time-out is undone (RFC 6069).
+            flight.backoff -= 1
+            due_ns = flight.sent[0].sent_ns + flight.time_out_ns()
+            flight.alarm.set(max(due_ns, self.clock.now_ns))
 
     # LISTEN
 

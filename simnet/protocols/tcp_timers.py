@@ -5,8 +5,8 @@ How long each goes on before the connection is given up is Linux's: counts of th
 TCP_USER_TIMEOUT takes the place of all of them. The error is ETIMEDOUT, or what a router said
 meanwhile.
 
-Not modelled: a limit of the memory that orphans take (tcp_max_orphans), thin streams, backing off
-less when a router says that there is no way (RFC 6069).
+Not modelled: a limit of the memory that orphans take (tcp_max_orphans), thin streams, repeating
+several small segments as one (tcp_retrans_collapse).
 """
 
 from __future__ import annotations
