@@ -25,6 +25,7 @@ from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
 from simnet.protocols.tcp import Tcp
 from simnet.protocols.tcp_block import default_mss
+from simnet.protocols.tcp_cookies import SynCookies
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
 from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
@@ -87,6 +88,7 @@ class Host(Addressing, api.Network):
         self.resolver = Resolver(name, world.addresses_of, world.name_of, self.interface_names)
         self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
         self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
+        self.syn_cookies = SynCookies(world.decisions.stream(f"{name}/cookies"))
         self.default_timeout_ns: int | None = None
         self._next_iss = world.decisions.stream(f"{name}/sequence numbers").bits(32)
         self._credentials = (1000 + len(world.hosts), 0, 0)

@@ -33,6 +33,8 @@ class Limits:
     tcp_syn_retries: int = 6
     tcp_syn_linear_timeouts: int = 4
     tcp_synack_retries: int = 5
+    # Whether a flooded listener answers SYNs that it has no room for with cookies.
+    tcp_syncookies: bool = True
     # How long data is repeated, as a number of retransmissions that begin 200 ms apart and double;
     # of a socket that nobody refers to any more (0: 8).
     tcp_retries2: int = 15

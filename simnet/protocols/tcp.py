@@ -17,8 +17,8 @@ from simnet.protocols.base import (
     Received,
 )
 from simnet.protocols.tcp_block import ControlBlock, SocketState, Urgent
-from simnet.protocols.tcp_input import StandIn
 from simnet.protocols.tcp_shortcut import ShortCut
+from simnet.protocols.tcp_stand_in import StandIn
 from simnet.protocols.tcp_states import MAY_SEND, Event, State
 from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import (

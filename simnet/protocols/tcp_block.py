@@ -8,8 +8,8 @@ Modelled after Linux: Minshall's variant of Nagle's algorithm, delayed acknowled
 and ping-pong modes (tcp_input.c), silly window avoidance by the receiver; retransmission and
 congestion control (tcp_flight), reassembly (tcp_reassembly), the timers of all that (tcp_timers).
 
-Not modelled: timestamps, selective acknowledgements, ECN, fast open, SYN cookies, receive buffers
-that grow by themselves; and the kernel's accounting of buffers in `skb` overhead: a send buffer
+Not modelled: timestamps, selective acknowledgements, ECN, fast open, receive buffers that
+grow by themselves; and the kernel's accounting of buffers in `skb` overhead: a send buffer
 holds SO_SNDBUF bytes of data, a receive buffer SO_RCVBUF bytes.
 """
 
@@ -19,6 +19,7 @@ import errno
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
+from simnet import constants
 from simnet.addresses import InetAddress, is_ipv4
 from simnet.clock import MILLISECOND_NS, SECOND_NS, Alarm, Timer
 from simnet.errors import os_error
@@ -33,6 +34,8 @@ from simnet.readiness import POLLOUT, POLLWRNORM
 if TYPE_CHECKING:
     from simnet.host import Host
     from simnet.protocols.tcp import Tcp
+
+_LINGER2 = (constants.IPPROTO_TCP, 8)
 
 SEQUENCE_SPACE = 1 << 32
 SEQUENCE_MASK = SEQUENCE_SPACE - 1
@@ -252,6 +255,12 @@ class ControlBlock(InetEndpoint):
         assert self.remote is not None
         return (self.shown_ip, self.shown_port), self.remote
 
+    @property
+    def fin_timeout_s(self) -> int:
+        """TCP_LINGER2."""
+        kept = self.settings.kept
+        return int(kept.get(_LINGER2, 0) or self.host.limits.tcp_fin_timeout)
+
     # Windows
 
     @property
@@ -281,6 +290,8 @@ class ControlBlock(InetEndpoint):
         """The window for the next segment, in scaled units; the edge never moves back."""
         scale, received = self.rcv_wscale, self.rcv_nxt
         free = self.rcvbuf - self.queue.length
+        if not scale:
+            free = min(free, UNSCALED)
         edge = received + (free >> scale << scale)
         if edge > self.rcv_edge and free > 0:
             self.rcv_edge = edge

@@ -8,26 +8,21 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, cast
 
-from simnet import constants
 from simnet.addresses import is_ipv4
-from simnet.clock import SECOND_NS, Timer
 from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
 from simnet.protocols.tcp_block import (
     QUICK_ACKS,
     SEQUENCE_MASK,
-    SMALL_MSS,
-    TIME_WAIT_NS,
-    UNSCALED,
-    ControlBlock,
     SocketState,
     Urgent,
     widen,
 )
 from simnet.protocols.tcp_flight import Flight
+from simnet.protocols.tcp_listening import Listening
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.tcp_reassembly import OutOfOrder
+from simnet.protocols.tcp_stand_in import StandIn
 from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
-from simnet.protocols.tcp_timers import Timers
 from simnet.readiness import POLLERR, POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
 
@@ -35,10 +30,9 @@ if TYPE_CHECKING:
     from simnet.protocols.tcp import Tcp
 
 _DATA_READY = POLLIN | POLLRDNORM
-_LINGER2 = (constants.IPPROTO_TCP, 8)
 
 
-class Input(Timers):
+class Input(Listening):
     """A control block that can listen to what the peer says."""
 
     __slots__ = ()
@@ -51,7 +45,7 @@ class Input(Timers):
             if self.state is State.ESTABLISHED and self._receive_as_expected(packet):
                 return
             if self.state is State.LISTEN:
-                self._receive_listening(packet)
+                self.receive_listening(packet)
             elif self.state is State.SYN_SENT:
                 self._receive_syn_sent(packet)
             elif self.state is not State.CLOSE:
@@ -86,73 +80,6 @@ class Input(Timers):
             flight.backoff -= 1
             due_ns = flight.sent[0].sent_ns + flight.time_out_ns()
             flight.alarm.set(max(due_ns, self.clock.now_ns))
-
-    # LISTEN
-
-    def _receive_listening(self, segment: Segment) -> None:
-        if segment.flags & RST:
-            return
-        if segment.flags & ACK:
-            self.transmit(reset_for(segment))
-        elif segment.flags & SYN and not (
-            self.accept_queue_is_full() or self._too_many_are_incoming()
-        ):
-            # A full queue drops the SYN; the client repeats it (tcp_conn_request).
-            child = self.child_for(segment.destination, segment.source, segment.hops)
-            assert self.incoming is not None
-            self.incoming[child.connection] = child
-            child.state = State.LISTEN
-            child.follow(Event.SYN_RECEIVED)
-            child.learn_peer_options(segment)
-            child.open()
-
-    def _too_many_are_incoming(self) -> bool:
-        """inet_csk_reqsk_queue_is_full: as many as may wait are not complete yet."""
-        assert self.incoming is not None
-        return len(self.incoming) > self.backlog
-
-    def accept_queue_is_full(self) -> bool:
-        """sk_acceptq_is_full: backlog + 1 connections may wait."""
-        assert self.accept_queue is not None
-        return len(self.accept_queue) > self.backlog
-
-    def child_for(self, local: tuple[str, int], remote: tuple[str, int], hops: int) -> Tcp:
-        """A connection of this listener's, which inherits its options; its state comes next."""
-        child = cast("Tcp", type(self)(self.host, self.family, self.type, self.proto))
-        child.inherit(self)
-        child.bound_ip = child.shown_ip = local[0]
-        child.shown_port = local[1]
-        child.remote = remote
-        child.listener = cast("Tcp", self)
-        child.orphan = True
-        child.port = local[1]
-        child.syn_hops = hops
-        self.table.add(child, child.port)
-        self.table.connections[local, remote] = child
-        child.choose_iss()
-        return child
-
-    def inherit(self, listener: ControlBlock) -> None:
-        """What accept(2) documents as inherited, and what Linux copies (sk_clone_lock)."""
-        self.settings = listener.settings
-        self.reads_plainly = self.rcvlowat <= 1
-        self.sndbuf = listener.sndbuf
-        self.rcvbuf = listener.rcvbuf
-        self.nodelay = listener.nodelay
-        self.corked = listener.corked
-        self.v6only = listener.v6only
-        self.address_locked = listener.address_locked
-        # Of a socket that was shut down before it listened.
-        self.shut = listener.shut
-
-    def learn_peer_options(self, syn: Segment) -> None:
-        """What the peer's SYN says: its sequence number, segment size and window."""
-        self.rcv_nxt = syn.seq + 1
-        self.rcv_acked = self.rcv_nxt
-        self.rcv_edge = self.rcv_nxt + min(self.free_to_receive(), UNSCALED)
-        self.snd_wscale = syn.wscale or 0
-        self.snd_edge = self.iss + 1 + syn.window
-        self.mss = min(syn.mss or SMALL_MSS, self.largest_segment)
 
     # SYN_SENT (RFC 9293, section 3.10.7.3)
 
@@ -330,15 +257,6 @@ class Input(Timers):
         if self.shut & SEND_SHUTDOWN:
             # It was shut down before it was connected.
             cast("Tcp", self).close_sending_half()
-
-    def connection_complete(self, child: Tcp) -> None:
-        """A connection of this listener's may be accepted."""
-        assert self.incoming is not None
-        assert self.accept_queue is not None
-        if self.incoming:
-            self.incoming.pop(child.connection, None)
-        self.accept_queue[child] = None
-        self.notify(_DATA_READY)
 
     def _everything_acknowledged(self) -> None:
         if self.state is State.FIN_WAIT1:
@@ -525,12 +443,6 @@ class Input(Timers):
         else:
             self.leave_to_stand_in(State.FIN_WAIT2)
 
-    @property
-    def fin_timeout_s(self) -> int:
-        """TCP_LINGER2."""
-        kept = self.settings.kept
-        return int(kept.get(_LINGER2, 0) or self.host.limits.tcp_fin_timeout)
-
     def leave_to_stand_in(self, state: State) -> None:
         """A small stand-in keeps the connection's place while this endpoint is over."""
         stand_in = StandIn(self, state)
@@ -546,129 +458,3 @@ class Input(Timers):
     def needs_reset(self) -> bool:
         """Whether the peer must be told when this connection is abandoned."""
         return self.state in NEEDS_RESET
-
-
-class StandIn:
-    """What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read.
-
-    Modelled after Linux's `tcp_timewait_sock` (tcp_minisocks.c).
-    """
-
-    __slots__ = (
-        "_fin_timeout_ns",
-        "_host",
-        "_timer",
-        "bound_ip",
-        "ephemeral",
-        "family",
-        "key",
-        "rcv_nxt",
-        "reuses_address",
-        "shares_address",
-        "shares_port",
-        "snd_nxt",
-        "state",
-        "table",
-        "v6only",
-        "window",
-    )
-
-    def __init__(self, block: Input, state: State) -> None:
-        self._fin_timeout_ns = block.fin_timeout_s * SECOND_NS
-        self._host = block.host
-        self.state = state
-        self.key = block.connection
-        self.family = block.family
-        self.bound_ip = block.bound_ip
-        self.v6only = block.v6only
-        self.ephemeral = block.ephemeral
-        self.reuses_address = self.shares_address = block.settings.reuseaddr
-        self.shares_port = block.settings.reuseport
-        self.rcv_nxt = block.rcv_nxt
-        self.snd_nxt = block.snd_nxt
-        self.window = block.advertise()
-        self.table = block.table
-        self._timer: Timer | None = None
-
-    def take_place(self) -> None:
-        """Hold the port and the connection's addresses from now on."""
-        self.table.connections[self.key] = self
-        self.table.add(self, self.key[0][1])
-        self._wait()
-
-    def _wait(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        wait_ns = TIME_WAIT_NS if self.state is State.TIME_WAIT else self._fin_timeout_ns
-        self._timer = self._host.clock.call_after(wait_ns, self.leave, background=True)
-
-    def leave(self) -> None:
-        """Give everything back."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self.table.connections.get(self.key) is self:
-            del self.table.connections[self.key]
-        self.table.remove(self, self.key[0][1])
-
-    def vanish(self) -> None:
-        """Its host has failed."""
-        self.leave()
-
-    def receive(self, packet: Packet) -> None:
-        """tcp_timewait_state_process."""
-        if not isinstance(packet, Segment):
-            return
-        seq = widen(packet.seq, self.rcv_nxt)
-        if packet.flags & RST:
-            if seq == self.rcv_nxt or self.state is State.FIN_WAIT2:
-                self.leave()
-            return
-        if self.state is State.FIN_WAIT2:
-            self._receive_in_fin_wait(packet, seq)
-        elif self._makes_way_for(packet, seq):
-            self._start_anew(packet)
-        elif seq != self.rcv_nxt or packet.length:
-            self._wait()
-            self._answer()
-        else:
-            self._wait()
-
-    def _receive_in_fin_wait(self, segment: Segment, seq: int) -> None:
-        end = seq + segment.length
-        if segment.flags & SYN and seq >= self.rcv_nxt:
-            self._reset(segment)
-        elif end <= self.rcv_nxt or not segment.length:
-            return
-        elif not segment.flags & FIN or end != self.rcv_nxt + 1:
-            self._reset(segment)
-        else:
-            self.state = State.TIME_WAIT
-            self.rcv_nxt = end
-            self._wait()
-            self._answer()
-
-    def _reset(self, segment: Segment) -> None:
-        self.leave()
-        self._host.wire.transmit(self._host, reset_for(segment))
-
-    def _makes_way_for(self, segment: Segment, seq: int) -> bool:
-        """Whether it opens a new connection, and somebody would accept it."""
-        opens = segment.flags & (SYN | ACK) == SYN and seq > self.rcv_nxt
-        return opens and self.table.listener(*self.key) is not None
-
-    def _start_anew(self, syn: Segment) -> None:
-        """A new connection may take the place (RFC 6191)."""
-        self.leave()
-        self._host.deliver(syn)
-
-    def _answer(self) -> None:
-        local, remote = self.key
-        answer = Segment(
-            local,
-            remote,
-            self.snd_nxt & SEQUENCE_MASK,
-            self.rcv_nxt & SEQUENCE_MASK,
-            ACK,
-            self.window,
-        )
-        self._host.wire.transmit(self._host, answer)

@@ -60,7 +60,8 @@ class Output(ControlBlock):
         """SYN, or SYN|ACK if the peer's SYN has arrived."""
         assert self.remote is not None
         answering = self.state is State.SYN_RECV
-        self.rcv_wscale = WINDOW_SCALE
+        if not answering:
+            self.rcv_wscale = WINDOW_SCALE
         window = min(self.free_to_receive(), UNSCALED)
         segment = self.segment(SYN | ACK if answering else SYN, self.iss, window=window)
         self.rcv_acked = self.rcv_nxt
@@ -68,7 +69,9 @@ class Output(ControlBlock):
         self.nagle_small_edge = self.urgent_send_edge = self.iss
         if not self.opened_ipv4 or is_ipv4(self.remote[0]):
             mss, hops = self.largest_segment, self.hop_limit
-            self.transmit(segment._replace(mss=mss, wscale=WINDOW_SCALE, hops=hops))
+            # A SYN offers window scaling; its answer only what was offered (RFC 7323, 1.3).
+            wscale = self.rcv_wscale or None
+            self.transmit(segment._replace(mss=mss, wscale=wscale, hops=hops))
 
     @property
     def largest_segment(self) -> int:

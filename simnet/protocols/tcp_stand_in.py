@@ -1,0 +1,135 @@
+"""What is left of a connection in TIME_WAIT, or in FIN_WAIT2 with nobody to read.
+
+Modelled after Linux's `tcp_timewait_sock` (tcp_minisocks.c).
+"""
+
+from __future__ import annotations
+
+from simnet.clock import SECOND_NS, Timer
+from simnet.protocols.tcp_block import SEQUENCE_MASK, TIME_WAIT_NS, ControlBlock, widen
+from simnet.protocols.tcp_output import reset_for
+from simnet.protocols.tcp_states import State
+from simnet.wire import ACK, FIN, RST, SYN, Packet, Segment
+
+
+class StandIn:
+    """It holds the addresses of a connection, and answers for it."""
+
+    __slots__ = (
+        "_fin_timeout_ns",
+        "_host",
+        "_timer",
+        "bound_ip",
+        "ephemeral",
+        "family",
+        "key",
+        "rcv_nxt",
+        "reuses_address",
+        "shares_address",
+        "shares_port",
+        "snd_nxt",
+        "state",
+        "table",
+        "v6only",
+        "window",
+    )
+
+    def __init__(self, block: ControlBlock, state: State) -> None:
+        self._fin_timeout_ns = block.fin_timeout_s * SECOND_NS
+        self._host = block.host
+        self.state = state
+        self.key = block.connection
+        self.family = block.family
+        self.bound_ip = block.bound_ip
+        self.v6only = block.v6only
+        self.ephemeral = block.ephemeral
+        self.reuses_address = self.shares_address = block.settings.reuseaddr
+        self.shares_port = block.settings.reuseport
+        self.rcv_nxt = block.rcv_nxt
+        self.snd_nxt = block.snd_nxt
+        self.window = block.advertise()
+        self.table = block.table
+        self._timer: Timer | None = None
+
+    def take_place(self) -> None:
+        """Hold the port and the connection's addresses from now on."""
+        self.table.connections[self.key] = self
+        self.table.add(self, self.key[0][1])
+        self._wait()
+
+    def _wait(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        wait_ns = TIME_WAIT_NS if self.state is State.TIME_WAIT else self._fin_timeout_ns
+        self._timer = self._host.clock.call_after(wait_ns, self.leave, background=True)
+
+    def leave(self) -> None:
+        """Give everything back."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self.table.connections.get(self.key) is self:
+            del self.table.connections[self.key]
+        self.table.remove(self, self.key[0][1])
+
+    def vanish(self) -> None:
+        """Its host has failed."""
+        self.leave()
+
+    def receive(self, packet: Packet) -> None:
+        """tcp_timewait_state_process."""
+        if not isinstance(packet, Segment):
+            return
+        seq = widen(packet.seq, self.rcv_nxt)
+        if packet.flags & RST:
+            if seq == self.rcv_nxt or self.state is State.FIN_WAIT2:
+                self.leave()
+            return
+        if self.state is State.FIN_WAIT2:
+            self._receive_in_fin_wait(packet, seq)
+        elif self._makes_way_for(packet, seq):
+            self._start_anew(packet)
+        elif seq != self.rcv_nxt or packet.length:
+            self._wait()
+            self._answer()
+        else:
+            self._wait()
+
+    def _receive_in_fin_wait(self, segment: Segment, seq: int) -> None:
+        end = seq + segment.length
+        if segment.flags & SYN and seq >= self.rcv_nxt:
+            self._reset(segment)
+        elif end <= self.rcv_nxt or not segment.length:
+            return
+        elif not segment.flags & FIN or end != self.rcv_nxt + 1:
+            self._reset(segment)
+        else:
+            self.state = State.TIME_WAIT
+            self.rcv_nxt = end
+            self._wait()
+            self._answer()
+
+    def _reset(self, segment: Segment) -> None:
+        self.leave()
+        self._host.wire.transmit(self._host, reset_for(segment))
+
+    def _makes_way_for(self, segment: Segment, seq: int) -> bool:
+        """Whether it opens a new connection, and somebody would accept it."""
+        opens = segment.flags & (SYN | ACK) == SYN and seq > self.rcv_nxt
+        return opens and self.table.listener(*self.key) is not None
+
+    def _start_anew(self, syn: Segment) -> None:
+        """A new connection may take the place (RFC 6191)."""
+        self.leave()
+        self._host.deliver(syn)
+
+    def _answer(self) -> None:
+        local, remote = self.key
+        answer = Segment(
+            local,
+            remote,
+            self.snd_nxt & SEQUENCE_MASK,
+            self.rcv_nxt & SEQUENCE_MASK,
+            ACK,
+            self.window,
+        )
+        self._host.wire.transmit(self._host, answer)
