@@ -25,7 +25,10 @@ from simnet.errors import os_error
 class Node:
     """Something that has a name."""
 
-    __slots__ = ()
+    __slots__ = ("number",)
+
+    # Tells it from what had its name before (st_ino); 0 for directories that nobody made.
+    number: int
 
 
 class RegularFile(Node):
@@ -61,6 +64,7 @@ class Files(api.Files):
         for name in ("tmp", "run"):
             self._root.entries[name] = Directory(presuming=True)
         self._tempdirs = 0
+        self._made = 0
 
     # What programs ask for, with the errors of the functions in `os`
 
@@ -131,6 +135,15 @@ class Files(api.Files):
         self._make(path, node)
         return node
 
+    def status(self, path: str) -> tuple[str, int]:
+        """What a name is ('socket', 'file', 'directory'), and a number that tells it from others.
+
+        ENOENT if there is nothing of that name.
+        """
+        node = self.find(path)
+        kinds = {SocketFile: "socket", Directory: "directory"}
+        return kinds.get(type(node), "file"), getattr(node, "number", 0)
+
     def find(self, path: str) -> Node:
         """What has that name: ENOENT or ENOTDIR if nothing has."""
         parent, name = self._parent(path, presume=False)
@@ -152,6 +165,8 @@ class Files(api.Files):
             raise os_error(errno.ENOENT)
         parent, name = self._parent(path)
         parent.entries[name] = node
+        self._made += 1
+        node.number = self._made
 
     def _parent(self, path: str, presume: bool = True) -> tuple[Directory, str]:
         """The directory that holds the last name of a path, and that name ('' for the root).

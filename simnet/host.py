@@ -33,6 +33,7 @@ from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from simnet.aio import EventLoop
     from simnet.scheduler import SimTask
     from simnet.world import World
 
@@ -379,6 +380,15 @@ class Host(Addressing, api.Network):
             return self.scheduler.spawn(
                 function, args, name or f"{self.name}-{self._tasks_started}", self
             )
+
+    def event_loop(self) -> EventLoop:
+        """A new asyncio event loop of this host, whose time is the world's.
+
+        For `asyncio.Runner(loop_factory=host.event_loop)`; several hosts may each run one.
+        """
+        from simnet.aio import EventLoop
+
+        return EventLoop(self)
 
     # Ending
 

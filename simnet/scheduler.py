@@ -16,7 +16,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -38,15 +38,30 @@ SPINS_AFTER_THAT = 100
 SPINNING_NS = 10 * MILLISECOND_NS
 DEFAULT_MAX_STEPS = 10_000_000
 
+# What ends a task where it stands: it passes through the code in it, and is no failure.
+TaskExit = GreenletExit
+
 # Modules whose frames a report leaves out: it names the line of the user's code.
 _HIDDEN = "simnet."
+
+
+class Keeper(Protocol):
+    """Something that is kept for each thread, and has to be kept for each task instead."""
+
+    def leave(self) -> None:
+        """Another task is about to run."""
+
+    def enter(self) -> None:
+        """This one runs again."""
 
 
 class SimTask(api.Task):
     """A thread of control in a world."""
 
-    def __init__(self, scheduler: Scheduler, name: str, host: Host | None) -> None:
+    def __init__(self, scheduler: Scheduler, name: str, host: Host | None, number: int) -> None:
         self.name = name
+        # Which it is in its world, in the order of their beginning; the main one is 0.
+        self.number = number
         self.host = host
         self.greenlet: greenlet | _Unstarted | None = None
         # As a waiter: which readiness bits it waits for, and whether it is one blocked call.
@@ -55,13 +70,15 @@ class SimTask(api.Task):
         self.scheduled = False
         # What it waits for, for reports: a call and its object.
         self.waiting: tuple[str, object] | None = None
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._ended = _Ended()
         self._value: Any = None
         self._exception: BaseException | None = None
         self._exception_seen = False
         # Raised in it when it runs next.
         self.interruption: BaseException | None = None
+        # What the code in it keeps for its thread, to be put aside while others run.
+        self.keeper: Keeper | None = None
         # It is being ended: it may clean up, but not wait any more.
         self.ending = False
 
@@ -69,7 +86,7 @@ class SimTask(api.Task):
         """Let it run again; it looks for itself what has changed."""
         if not self.scheduled:
             self.scheduled = True
-            self._scheduler.ready.append(self)
+            self.scheduler.ready.append(self)
 
     def wake_now(self) -> None:
         """As a timer's callback."""
@@ -80,9 +97,9 @@ class SimTask(api.Task):
         return self._ended.happened
 
     def join(self, timeout: float | None = None) -> bool:
-        deadline = None if timeout is None else self._scheduler.deadline(timeout)
+        deadline = None if timeout is None else self.scheduler.deadline(timeout)
         while not self.done:
-            if not self._scheduler.wait(self._ended, EVERYTHING, deadline, "join", self):
+            if not self.scheduler.wait(self._ended, EVERYTHING, deadline, "join", self):
                 return self.done
         return True
 
@@ -127,9 +144,9 @@ class SimTask(api.Task):
             # KeyboardInterrupt and its like are for the program, not for who joins the task.
             self._exception = exc
             self._exception_seen = True
-            self._scheduler.interrupt_main(exc)
+            self.scheduler.interrupt_main(exc)
         self.has_ended()
-        return None if self.ending else self._scheduler.task_ended(self)
+        return None if self.ending else self.scheduler.task_ended(self)
 
     def has_ended(self) -> None:
         """Tell those who wait for it."""
@@ -185,12 +202,12 @@ class _Unstarted:
 
     def __init__(self, scheduler: Scheduler, task: SimTask, body: greenlet) -> None:
         self.body = body
-        self._scheduler = scheduler
+        self.scheduler = scheduler
         self._task = task
 
     def switch(self) -> None:
         """Begin."""
-        self._scheduler.start(self._task)
+        self.scheduler.start(self._task)
 
 
 class Scheduler:
@@ -199,7 +216,8 @@ class Scheduler:
     def __init__(self, clock: Clock, choices: Stream, max_steps: int) -> None:
         self.clock = clock
         self.ready: deque[SimTask] = deque()
-        self.main = SimTask(self, "main", None)
+        self.main = SimTask(self, "main", None, 0)
+        self._spawned = 0
         self.current = self.main
         self.tasks: dict[SimTask, None] = {}
         self.steps = 0
@@ -219,7 +237,8 @@ class Scheduler:
     ) -> SimTask:
         """A new task, ready to run, in a copy of the current context."""
         self.check_thread()
-        task = SimTask(self, name, host)
+        self._spawned += 1
+        task = SimTask(self, name, host, self._spawned)
         body = greenlet(lambda: task.run(function, args), _root())
         body.gr_context = contextvars.copy_context()
         task.greenlet = _Unstarted(self, task, body)
@@ -375,7 +394,15 @@ class Scheduler:
                 task.greenlet = getcurrent()
             self.current = following
             assert following.greenlet is not None
-            following.greenlet.switch()
+            keeper = task.keeper
+            if keeper is None:
+                following.greenlet.switch()
+            else:
+                keeper.leave()
+                try:
+                    following.greenlet.switch()
+                finally:
+                    keeper.enter()
             self.current = task
         task.scheduled = False
         if task.interruption is not None:
@@ -500,7 +527,25 @@ class Scheduler:
         lines += [f"  {self._describe(task)}" for task in (self.main, *self.tasks)]
         for task in self.failed:
             lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
+        lines += [f"  locked in a circle: {circle}" for circle in self._circles()]
         return "\n".join(lines)
+
+    def _circles(self) -> list[str]:
+        """Tasks that wait for locks of one another, as 'a' -> 'b' -> 'a'."""
+        found: list[str] = []
+        seen: set[SimTask] = set()
+        for task in (self.main, *self.tasks):
+            chain: list[SimTask] = []
+            following: SimTask | None = task
+            while following is not None and following not in seen:
+                seen.add(following)
+                chain.append(following)
+                subject = following.waiting[1] if following.waiting is not None else None
+                following = getattr(subject, "holder", None)
+            if following in chain:
+                circle = [*chain[chain.index(following) :], following]
+                found.append(" -> ".join(repr(each.name) for each in circle))
+        return found
 
     def _describe(self, task: SimTask) -> str:
         where = f" on host {task.host.name!r}" if task.host is not None else ""

@@ -12,6 +12,7 @@ import _socket as _real_socket
 import builtins
 import errno
 import functools
+import importlib
 import importlib.util
 import os
 import select as _real_select
@@ -138,7 +139,7 @@ def _make_select_module() -> ModuleType:
     return module
 
 
-class _Os:
+class Os:
     """`os`, with the functions that socket.py calls on descriptors taught simulated ones."""
 
     def __getattr__(self, name: str) -> Any:
@@ -176,28 +177,56 @@ _PROBED: Any = SimpleNamespace(
 )
 
 
-def _execute(name: str, replaced: dict[str, Any]) -> ModuleType:
-    """A second copy of a standard library module, whose imports of some modules are replaced."""
+class _Package:
+    """What `from . import name` looks names up in: the package, with some modules replaced."""
+
+    def __init__(self, package: str, replaced: dict[str, Any]) -> None:
+        self._package = package
+        self._replaced = replaced
+
+    def __getattr__(self, name: str) -> Any:
+        found = self._replaced.get(f".{name}")
+        return found or importlib.import_module(f"{self._package}.{name}")
+
+
+def execute(name: str, replaced: dict[str, Any]) -> ModuleType:
+    """A second copy of a standard library module, whose imports of some modules are replaced.
+
+    A key ".name" replaces a module beside it in its package; a value None makes the import fail.
+    """
     spec = importlib.util.find_spec(name)
     assert spec is not None
     assert spec.loader is not None
     code = spec.loader.get_code(name)  # type: ignore[attr-defined]
+    package = name.rpartition(".")[0]
+    siblings = _Package(package, replaced)
 
     def import_(imported: str, *args: Any, **kwargs: Any) -> Any:
+        if not imported:
+            return siblings
         if imported in replaced:
+            if replaced[imported] is None:
+                raise ImportError(f"no module {imported!r} in a simulated program")
             return replaced[imported]
         return builtins.__import__(imported, *args, **kwargs)
 
-    copy = ModuleType(f"simnet.stdlib_{name}", f"The standard library's {name}, simulated.")
-    copy.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
+    copy = ModuleType(
+        f"simnet.stdlib_{name.replace('.', '_')}", f"The standard library's {name}, simulated."
+    )
     # Enumerations are converted by looking their module up.
     sys.modules[copy.__name__] = copy
+    copy.__dict__["__package__"] = package
+    copy.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
+    exec(code, copy.__dict__)
+    return copy
+
+
+def _make_selectors() -> ModuleType:
     token = current_host.set(_PROBED)
     try:
-        exec(code, copy.__dict__)
+        return execute("selectors", {"select": select})
     finally:
         current_host.reset(token)
-    return copy
 
 
 def _on_its_host(method: Any) -> Any:
@@ -215,7 +244,7 @@ def _on_its_host(method: Any) -> Any:
 
 
 def _make_socket_module() -> ModuleType:
-    copy = _execute("socket", {"_socket": c_module, "os": _Os(), "selectors": selectors})
+    copy = execute("socket", {"_socket": c_module, "os": Os(), "selectors": selectors})
     enums = ("AddressFamily", "SocketKind", "MsgFlag", "AddressInfo")
     for name in enums:
         setattr(copy, name, getattr(_stdlib_socket, name))
@@ -232,7 +261,7 @@ def _make_socket_module() -> ModuleType:
 
 c_module = _make_c_module()
 select = _make_select_module()
-selectors = _execute("selectors", {"select": select})
+selectors = _make_selectors()
 module = _make_socket_module()
 
 

@@ -16,8 +16,10 @@ import attrs
 from simnet import faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
+from simnet.current import current_host
 from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
+from simnet.errors import NoCurrentHost
 from simnet.faults import Fault, FaultFunction
 from simnet.host import Host
 from simnet.interfaces import Addresses, parse
@@ -30,6 +32,8 @@ from simnet.wire import Wire
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from simnet.aio import EventLoop
 
 
 # What a router says of addresses that nobody has.
@@ -267,6 +271,18 @@ class World:
         except Exception as exc:
             self.scheduler.interrupt_main(exc)
         self.wire.flush()
+
+    def event_loop(self) -> EventLoop:
+        """A new asyncio event loop of the current host, or of the only one."""
+        host = current_host.get(None)
+        if host is None or host.world is not self:
+            if len(self.hosts) != 1:
+                raise NoCurrentHost(
+                    f"a world of {len(self.hosts)} hosts does not know whose event loop is meant: "
+                    "use host.event_loop, or `with host:`"
+                )
+            (host,) = self.hosts.values()
+        return host.event_loop()
 
     # Ending
 

@@ -1,0 +1,204 @@
+"""asyncio on a simulated host: the standard library's own selector event loop over simulated parts.
+
+`base_events`, `selector_events` and `unix_events` of this version of Python are executed a second
+time over the simulated `socket` and `selectors`, as `socket.py` is (stdlib.py); tasks, futures,
+streams, transports and TLS are the real ones and notice nothing. Time is the world's. What asyncio
+keeps for each thread (the running loop, the hooks of asynchronous generators) is put aside whenever
+another task of the world runs, so that several hosts may each run a loop.
+
+Not modelled, and refused with an error: subprocesses, signal handlers of the loop (signals reach
+the process, not a simulated host), pipes of the real system, executors whose threads or processes
+are real. Calls that would go to a thread (`run_in_executor(None, ...)`, `to_thread`, looking up
+names) go to a task of the world.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextvars
+import os
+import stat
+import sys
+from asyncio import events
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from simnet import stdlib, threads, times
+from simnet.current import current_host, the_host
+from simnet.errors import SimnetError
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+T = TypeVar("T")
+
+
+class _Os(stdlib.Os):
+    """`os` as the event loop uses it: names of unix sockets are the host's."""
+
+    @staticmethod
+    def stat(path: Any, **kwargs: Any) -> Any:
+        kind, number = the_host().files.status(os.fspath(path))
+        modes = {"socket": stat.S_IFSOCK, "directory": stat.S_IFDIR, "file": stat.S_IFREG}
+        return SimpleNamespace(st_mode=modes[kind] | 0o755, st_ino=number)
+
+    @staticmethod
+    def remove(path: Any, **kwargs: Any) -> None:
+        the_host().files.unlink(os.fspath(path))
+
+    unlink = remove
+
+
+def _copy(name: str, **siblings: Any) -> Any:
+    replaced = {
+        "socket": stdlib.module,
+        "selectors": stdlib.selectors,
+        "os": _Os(),
+        "threading": threads.threading,
+        "time": times.module,
+    }
+    replaced |= {f".{sibling}": module for sibling, module in siblings.items()}
+    return stdlib.execute(f"asyncio.{name}", replaced)
+
+
+_base_events = _copy("base_events")
+_selector_events = _copy("selector_events", base_events=_base_events)
+_unix_events = _copy("unix_events", base_events=_base_events, selector_events=_selector_events)
+_SelectorEventLoop: Any = _unix_events._UnixSelectorEventLoop
+
+
+class _Thread:
+    """What asyncio keeps for the thread, put aside while other tasks of the world run."""
+
+    def leave(self) -> None:
+        """Another task is about to run."""
+        self._loop = events._get_running_loop()
+        self._hooks = sys.get_asyncgen_hooks()
+        events._set_running_loop(None)
+        sys.set_asyncgen_hooks(None, None)
+
+    def enter(self) -> None:
+        """This one runs again."""
+        events._set_running_loop(self._loop)
+        sys.set_asyncgen_hooks(*self._hooks)
+
+
+class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
+    """An event loop of a host; what it calls back runs on that host."""
+
+    _default_executor: concurrent.futures.Executor | None
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        token = current_host.set(host)
+        try:
+            super().__init__()
+        finally:
+            current_host.reset(token)
+        self._clock_resolution = 1e-9
+
+    def __repr__(self) -> str:
+        state = "closed" if self.is_closed() else "running" if self.is_running() else "idle"
+        return f"<event loop of host {self._host.name!r} {state}>"
+
+    def time(self) -> float:
+        """The host's monotonic clock, in seconds."""
+        return self._host.clock.now_ns * (1 + self._host.clock_drift) / 1e9
+
+    def run_forever(self) -> None:
+        task = self._host.scheduler.current
+        before, task.keeper = task.keeper, _Thread()
+        try:
+            super().run_forever()
+        finally:
+            task.keeper = before
+
+    # What is called back runs on the host
+
+    def _context(self, context: contextvars.Context | None) -> contextvars.Context | None:
+        if context is None:
+            if current_host.get(None) is self._host:
+                return None
+            context = contextvars.copy_context()
+        if context.get(current_host) is not self._host:
+            context.run(current_host.set, self._host)
+        return context
+
+    def call_soon(
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
+        return super().call_soon(callback, *args, context=self._context(context))
+
+    def call_at(
+        self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
+        return super().call_at(when, callback, *args, context=self._context(context))
+
+    def call_soon_threadsafe(
+        self, callback: Any, *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
+        return super().call_soon_threadsafe(callback, *args, context=self._context(context))
+
+    def _on_host(self, method: Callable[..., T], *args: Any) -> T:
+        token = current_host.set(self._host)
+        try:
+            return method(*args)
+        finally:
+            current_host.reset(token)
+
+    def add_reader(self, fd: Any, callback: Any, *args: Any) -> Any:
+        return self._on_host(super().add_reader, fd, callback, *args)
+
+    def add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:
+        return self._on_host(super().add_writer, fd, callback, *args)
+
+    # Executors are tasks of the world
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
+        if executor is None:
+            if self._default_executor is None:
+                pool = threads.futures.ThreadPoolExecutor(thread_name_prefix="asyncio")
+                self._default_executor = pool
+        else:
+            self._check_executor(executor)
+        return self._on_host(super().run_in_executor, executor, func, *args)
+
+    def set_default_executor(self, executor: Any) -> None:
+        self._check_executor(executor)
+        self._default_executor = executor
+
+    def _check_executor(self, executor: Any) -> None:
+        if not isinstance(executor, threads.futures.ThreadPoolExecutor):
+            _refuse(
+                f"{type(executor).__name__} runs code in threads or processes of the real system",
+                "pass None, or simnet.threads.futures.ThreadPoolExecutor()",
+            )
+
+    # Refused
+
+    async def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a subprocess would run in the real system, on the real network")
+
+    async def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("a subprocess would run in the real system, on the real network")
+
+    async def connect_read_pipe(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("pipes belong to the real system", "use a socketpair")
+
+    async def connect_write_pipe(self, *args: Any, **kwargs: Any) -> NoReturn:
+        _refuse("pipes belong to the real system", "use a socketpair")
+
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> NoReturn:
+        _refuse("signals reach the process, not a simulated host", "use signal.signal")
+
+    def remove_signal_handler(self, sig: int) -> bool:
+        return False
+
+
+class Unsupported(SimnetError, NotImplementedError):
+    """A simulated event loop cannot do this."""
+
+
+def _refuse(why: str, instead: str = "") -> NoReturn:
+    raise Unsupported(why + (f"; {instead}" if instead else ""))

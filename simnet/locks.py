@@ -1,0 +1,375 @@
+"""The module `_thread` of a simulated host: threads are tasks, and locks make them wait.
+
+Where no host is current (while modules are imported, say) a lock that is free can be taken; one
+that is not can only be waited for inside a world. Not modelled: interrupting the main thread, stack
+sizes (taken and kept, without an effect on tasks), threads that outlive their world.
+"""
+
+from __future__ import annotations
+
+import _thread as _real
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NoReturn
+from weakref import WeakKeyDictionary
+
+from simnet.clock import nanoseconds
+from simnet.current import current_host
+from simnet.errors import SimnetError
+from simnet.readiness import POLLIN, Pollable
+from simnet.scheduler import TaskExit
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+    from simnet.scheduler import SimTask
+
+TIMEOUT_MAX: float = _real.TIMEOUT_MAX
+# What the code outside all tasks has as its identity; tasks count from there.
+MAIN_IDENT = 1
+
+
+def _task() -> SimTask | None:
+    """The task that runs, if a host is current."""
+    host = current_host.get(None)
+    return None if host is None else host.scheduler.current
+
+
+def get_ident() -> int:
+    """get_ident() -> integer"""
+    task = _task()
+    return MAIN_IDENT if task is None else MAIN_IDENT + task.number
+
+
+class _Free(Pollable):
+    """What somebody waits for who finds a lock taken."""
+
+    __slots__ = ("_lock",)
+
+    def __init__(self, lock: lock) -> None:
+        super().__init__()
+        self._lock = lock
+
+    def poll(self) -> int:
+        return 0 if self._lock.locked() else POLLIN
+
+
+class lock:
+    """A lock; whoever waits for it gets it in turn."""
+
+    __slots__ = ("__weakref__", "_free", "_taken", "holder")
+
+    def __init__(self) -> None:
+        self._taken = False
+        self._free: _Free | None = None
+        # Who took it, for reports.
+        self.holder: SimTask | None = None
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """acquire(blocking=True, timeout=-1) -> bool"""
+        if not blocking and timeout != -1:
+            raise ValueError("can't specify a timeout for a non-blocking call")
+        if timeout < 0 and timeout != -1:
+            raise ValueError("timeout value must be a non-negative number")
+        if timeout > TIMEOUT_MAX:
+            raise OverflowError("timeout value is too large")
+        task = _task()
+        if self._taken and not self._wait(task, blocking, timeout):
+            return False
+        self._taken = True
+        self.holder = task
+        return True
+
+    def _wait(self, task: SimTask | None, blocking: bool, timeout: float) -> bool:
+        """Until it is free; False if that takes too long."""
+        if task is None:
+            if not blocking:
+                return False
+            raise SimnetError(
+                "a simulated lock is taken, and outside every simulated host nobody can wait for it"
+            )
+        scheduler = task.scheduler
+        if not blocking or timeout == 0:
+            scheduler.relax()
+            return not self._taken
+        deadline_ns = None
+        if timeout > 0:
+            deadline_ns = scheduler.clock.now_ns + nanoseconds(timeout)
+        if self._free is None:
+            self._free = _Free(self)
+        while self._taken:
+            if not scheduler.wait(self._free, POLLIN, deadline_ns, "acquire", self):
+                return not self._taken
+        return True
+
+    def release(self) -> None:
+        """release()"""
+        if not self._taken:
+            raise RuntimeError("release unlocked lock")
+        self._taken = False
+        self.holder = None
+        if self._free is not None:
+            self._free.notify(POLLIN)
+
+    def locked(self) -> bool:
+        """locked() -> bool"""
+        return self._taken
+
+    def _at_fork_reinit(self) -> None:
+        self._taken = False
+        self._free = None
+
+    acquire_lock, release_lock, locked_lock = acquire, release, locked
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *args: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        if not self._taken:
+            return f"<unlocked lock object at {id(self):#x}>"
+        by = "" if self.holder is None else f" held by {self.holder.name!r}"
+        return f"<locked lock object{by} at {id(self):#x}>"
+
+
+class RLock:
+    """A lock that its holder may take again."""
+
+    __slots__ = ("__weakref__", "_count", "_lock", "_owner")
+
+    def __init__(self) -> None:
+        self._lock = lock()
+        self._owner: int | None = None
+        self._count = 0
+
+    @property
+    def holder(self) -> SimTask | None:
+        """Who took it, for reports."""
+        return self._lock.holder
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """acquire(blocking=True, timeout=-1) -> bool"""
+        me = get_ident()
+        if self._owner == me:
+            self._count += 1
+            return True
+        if not self._lock.acquire(blocking, timeout):
+            return False
+        self._owner, self._count = me, 1
+        return True
+
+    def release(self) -> None:
+        """release()"""
+        if self._owner != get_ident():
+            raise RuntimeError("cannot release un-acquired lock")
+        self._count -= 1
+        if not self._count:
+            self._owner = None
+            self._lock.release()
+
+    def locked(self) -> bool:
+        """locked() -> bool"""
+        return self._lock.locked()
+
+    def _is_owned(self) -> bool:
+        return self._owner == get_ident()
+
+    def _recursion_count(self) -> int:
+        return self._count if self._is_owned() else 0
+
+    def _release_save(self) -> tuple[int, int | None]:
+        if not self._count:
+            raise RuntimeError("cannot release un-acquired lock")
+        state = self._count, self._owner
+        self._count, self._owner = 0, None
+        self._lock.release()
+        return state
+
+    def _acquire_restore(self, state: tuple[int, int | None]) -> None:
+        self._lock.acquire()
+        self._count, self._owner = state
+
+    def _at_fork_reinit(self) -> None:
+        self._lock._at_fork_reinit()
+        self._count, self._owner = 0, None
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *args: object) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        state = "locked" if self._lock.locked() else "unlocked"
+        return f"<{state} RLock object owner={self._owner or 0} count={self._count}>"
+
+
+# Threads
+
+
+class _Sentinels:
+    """Locks that are given back when a thread ends (threads join on them up to Python 3.12)."""
+
+    def __init__(self) -> None:
+        self._locks: WeakKeyDictionary[SimTask, lock] = WeakKeyDictionary()
+
+    def make(self) -> lock:
+        sentinel = lock()
+        task = _task()
+        if task is not None:
+            self._locks[task] = sentinel
+        return sentinel
+
+    def release(self, task: SimTask) -> None:
+        sentinel = self._locks.pop(task, None)
+        if sentinel is not None and sentinel.locked():
+            sentinel.release()
+
+
+_sentinels = _Sentinels()
+
+
+def _require_host() -> Host:
+    host = current_host.get(None)
+    if host is None:
+        raise SimnetError("a simulated thread is started on a host, and none is current here")
+    return host
+
+
+def _begin(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> SimTask:
+    host = _require_host()
+
+    def run() -> None:
+        task = host.scheduler.current
+        try:
+            function(*args, **kwargs)
+        except (SystemExit, TaskExit):
+            pass
+        except Exception as exc:
+            unraisable = type("UnraisableHookArgs", (), {})()
+            unraisable.exc_type, unraisable.exc_value = type(exc), exc
+            unraisable.exc_traceback, unraisable.object = exc.__traceback__, function
+            unraisable.err_msg = "Exception ignored in thread started by"
+            sys.unraisablehook(unraisable)
+        finally:
+            _sentinels.release(task)
+
+    return host.spawn(run)
+
+
+def start_new_thread(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: Any = None, /
+) -> int:
+    """start_new_thread(function, args[, kwargs]) -> identity"""
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    return MAIN_IDENT + _begin(function, args, kwargs or {}).number
+
+
+class _ThreadHandle:
+    """A thread to be joined (Python 3.13)."""
+
+    def __init__(self) -> None:
+        self.ident: int | None = None
+        self._task: SimTask | None = None
+        self._done = False
+
+    def _set_done(self) -> None:
+        self._done = True
+
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return self._done or (self._task is not None and self._task.done)
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, for so many seconds at most."""
+        if self._task is not None:
+            if self._task is _task():
+                raise RuntimeError("Cannot join current thread")
+            self._task.join(None if timeout is None or timeout < 0 else timeout)
+        elif self.ident is None and not self._done:
+            raise RuntimeError("thread not started")
+
+    def __repr__(self) -> str:
+        return f"<_ThreadHandle object: ident={self.ident}>"
+
+
+def start_joinable_thread(
+    function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True
+) -> _ThreadHandle:
+    """start_joinable_thread(function[, handle[, daemon]]) -> handle"""
+    handle = handle or _ThreadHandle()
+    if handle._task is not None:
+        raise RuntimeError("thread already started")
+    handle._task = _begin(function, (), {})
+    handle.ident = MAIN_IDENT + handle._task.number
+    return handle
+
+
+def _make_thread_handle(ident: int) -> _ThreadHandle:
+    handle = _ThreadHandle()
+    handle.ident = ident
+    return handle
+
+
+def _excepthook(args: Any, /) -> None:
+    """Handle an uncaught exception of a thread: it is printed, unless it only ends the thread."""
+    if not issubclass(args.exc_type, TaskExit):
+        _real._excepthook(args)
+
+
+def _interrupt_main(*args: object) -> NoReturn:
+    raise SimnetError("the main thread of a simulated program cannot be interrupted")
+
+
+def _exit() -> NoReturn:
+    raise SystemExit
+
+
+def _stack_size(size: int = 0, /) -> int:
+    return _real.stack_size(size)
+
+
+def make_module() -> ModuleType:
+    """A module `_thread` whose threads are tasks."""
+    module = ModuleType("_thread", "Threads and locks of simulated hosts.")
+    module.__dict__.update(
+        {
+            "error": RuntimeError,
+            "LockType": lock,
+            "lock": lock,
+            "allocate_lock": lock,
+            "allocate": lock,
+            "RLock": RLock,
+            "TIMEOUT_MAX": TIMEOUT_MAX,
+            "get_ident": get_ident,
+            "get_native_id": get_ident,
+            "start_new_thread": start_new_thread,
+            "start_new": start_new_thread,
+            "start_joinable_thread": start_joinable_thread,
+            "_ThreadHandle": _ThreadHandle,
+            "_make_thread_handle": _make_thread_handle,
+            "_get_main_thread_ident": lambda: MAIN_IDENT,
+            "_is_main_interpreter": lambda: True,
+            "daemon_threads_allowed": lambda: True,
+            "_shutdown": lambda: None,
+            "_set_sentinel": _sentinels.make,
+            "_count": lambda: len(_require_host().scheduler.tasks),
+            "stack_size": _stack_size,
+            "exit": _exit,
+            "exit_thread": _exit,
+            "interrupt_main": _interrupt_main,
+            "_excepthook": _excepthook,
+            "_ExceptHookArgs": _real._ExceptHookArgs,
+        }
+    )
+    return module
+
+
+module = make_module()

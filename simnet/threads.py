@@ -1,0 +1,152 @@
+"""The standard library's threads over simulated primitives: `threading`, `queue`, thread pools.
+
+`threading.py`, `_threading_local.py`, `queue.py` and `concurrent.futures` of this version of Python
+are executed a second time over the simulated `_thread` (locks.py) and `time` (times.py): a thread
+is a task of the current host's world, a lock makes a task wait, timeouts pass in virtual time.
+Exceptions (`queue.Empty`, `concurrent.futures.CancelledError`, ...) are the real classes.
+
+Not modelled: process pools, `threading.settrace` and `setprofile` (tasks share one thread of the
+operating system), stack sizes.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import concurrent.futures._base as _real_base
+import contextvars
+import os
+import queue as _real_queue
+from collections.abc import Callable, Iterator, MutableMapping
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from simnet import locks, stdlib, times
+from simnet.current import current_host
+
+if TYPE_CHECKING:
+    from simnet.scheduler import Scheduler, SimTask
+
+# What a host says of its processors: pools of threads are sized by it, the same on every machine.
+_PROCESSORS = 4
+
+
+class _Os:
+    """`os` as modules with threads use it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(os, name)
+
+    @staticmethod
+    def cpu_count() -> int:
+        return _PROCESSORS
+
+    process_cpu_count = cpu_count
+
+    @staticmethod
+    def register_at_fork(**callbacks: Callable[[], object]) -> None:
+        """Simulated threads do not outlive a fork."""
+
+
+class _Active(MutableMapping[int, Any]):
+    """Threads by identity, apart for each world."""
+
+    def __init__(self, outside: dict[int, Any]) -> None:
+        self._outside = outside
+        self._by_world: WeakKeyDictionary[Scheduler, dict[int, Any]] = WeakKeyDictionary()
+
+    def _here(self) -> dict[int, Any]:
+        host = current_host.get(None)
+        if host is None:
+            return self._outside
+        threads = self._by_world.get(host.scheduler)
+        if threads is None:
+            threads = self._by_world[host.scheduler] = dict(self._outside)
+        return threads
+
+    def __getitem__(self, ident: int) -> Any:
+        return self._here()[ident]
+
+    def __setitem__(self, ident: int, thread: Any) -> None:
+        self._here()[ident] = thread
+
+    def __delitem__(self, ident: int) -> None:
+        del self._here()[ident]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(list(self._here()))
+
+    def __len__(self) -> int:
+        return len(self._here())
+
+
+class _Holder:
+    """What a task's thread locals hang on."""
+
+
+_holders: WeakKeyDictionary[SimTask, _Holder] = WeakKeyDictionary()
+_outside = _Holder()
+
+
+def _current_holder() -> _Holder:
+    host = current_host.get(None)
+    return _outside if host is None else _holders.setdefault(host.scheduler.current, _Holder())
+
+
+def _make_threading() -> Any:
+    holding = SimpleNamespace(current_thread=_current_holder, RLock=locks.RLock)
+    thread_module: Any = locks.module
+    thread_module._local = stdlib.execute("_threading_local", {"threading": holding}).local
+    replaced = {"_thread": locks.module, "time": times.module, "os": _Os()}
+    copy: Any = stdlib.execute("threading", replaced)
+    copy._active = _Active(dict(copy._active))
+    # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).
+    copy._DeleteDummyThreadOnDel = lambda thread: None
+    return copy
+
+
+# Outside every host, wherever this module is imported: the main thread is that of every world.
+threading = contextvars.Context().run(_make_threading)
+
+
+def _make_queue() -> Any:
+    replaced = {"threading": threading, "time": times.module, "_queue": None}
+    copy = stdlib.execute("queue", replaced)
+    for name in ("Empty", "Full", "ShutDown"):
+        if hasattr(_real_queue, name):
+            setattr(copy, name, getattr(_real_queue, name))
+    return copy
+
+
+queue = _make_queue()
+
+
+class Future(concurrent.futures.Future):  # type: ignore[type-arg]
+    """A future whose result is waited for in virtual time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._condition = threading.Condition()
+
+
+def _make_futures() -> Any:
+    """`concurrent.futures`, with a pool whose threads are tasks."""
+    replaced: dict[str, Any] = {"threading": threading, "time": times.module, "queue": queue}
+    replaced["os"] = _Os()
+    base: Any = stdlib.execute("concurrent.futures._base", replaced)
+    for name, value in vars(_real_base).items():
+        if isinstance(value, type) and issubclass(value, Exception):
+            setattr(base, name, value)
+    base.Future = Future
+    base.Executor = concurrent.futures.Executor
+    replaced["concurrent.futures"] = SimpleNamespace(_base=base)
+    pool = stdlib.execute("concurrent.futures.thread", replaced)
+    return SimpleNamespace(
+        Future=Future,
+        ThreadPoolExecutor=pool.ThreadPoolExecutor,
+        wait=base.wait,
+        as_completed=base.as_completed,
+    )
+
+
+futures = _make_futures()

@@ -1,0 +1,400 @@
+"""Threads, locks, queues and pools of the standard library, as tasks of a world."""
+
+from __future__ import annotations
+
+import queue as real_queue
+import threading as real_threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from concurrent.futures import Future as RealFuture
+from concurrent.futures import TimeoutError as PoolTimeout
+from typing import Any
+
+import pytest
+
+from simnet import locks
+from simnet.errors import Deadlock, SimnetError
+from simnet.host import Host
+from simnet.threads import futures, queue, threading
+from simnet.world import World
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A current host; no thread of the operating system is started, and no task is left."""
+    before = real_threading.active_count()
+    with World() as world:
+        with world.host("a") as host:
+            yield host
+        assert list(world.leftovers()) == []
+    assert real_threading.active_count() == before
+
+
+# Threads
+
+
+def test_threads_run_as_tasks_in_virtual_time(host: Host) -> None:
+    """Each sleeps as long as it likes, in no time at all."""
+    ended: list[float] = []
+
+    def body(seconds: float) -> None:
+        host.sleep(seconds)
+        ended.append(host.world.now)
+
+    threads = [threading.Thread(target=body, args=(seconds,)) for seconds in (3, 1, 2)]
+    for thread in threads:
+        assert not thread.is_alive()
+        thread.start()
+        assert thread.is_alive()
+    for thread in threads:
+        thread.join()
+        assert not thread.is_alive()
+    assert ended == [1, 2, 3]
+
+
+def test_a_join_may_time_out(host: Host) -> None:
+    """In virtual time; the thread lives on."""
+    thread = threading.Thread(target=host.sleep, args=(10,))
+    thread.start()
+    thread.join(timeout=4)
+    assert host.world.now == 4
+    assert thread.is_alive()
+    thread.join()
+
+
+def test_identities_are_the_same_in_every_run() -> None:
+    """get_ident counts tasks; current_thread is the object that was started."""
+
+    def idents() -> list[int]:
+        with World() as world, world.host("a"):
+            seen: list[int] = []
+            threads = [
+                threading.Thread(target=lambda: seen.append(threading.get_ident()))
+                for _ in range(3)
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+                assert thread.ident in seen
+            return seen
+
+    assert idents() == idents()
+    assert len(set(idents())) == 3
+
+
+def test_current_thread_and_enumerate_know_each_worlds_own(host: Host) -> None:
+    """The main thread is the code outside all tasks."""
+    assert threading.current_thread() is threading.main_thread()
+    seen: list[Any] = []
+
+    def body() -> None:
+        seen.append(threading.current_thread())
+        seen.append(list(threading.enumerate()))
+
+    thread = threading.Thread(target=body, name="worker")
+    thread.start()
+    thread.join()
+    assert seen[0] is thread
+    assert seen[1] == [threading.main_thread(), thread]
+    with World() as other, other.host("b"):
+        assert list(threading.enumerate()) == [threading.main_thread()]
+
+
+def test_an_exception_goes_to_the_hook(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """threading.excepthook, and the world goes on."""
+    caught: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", caught.append)
+    thread = threading.Thread(target=lambda: 1 // 0)
+    thread.start()
+    thread.join()
+    assert [args.exc_type for args in caught] == [ZeroDivisionError]
+
+
+def test_a_thread_that_the_world_ends_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is printed for threads that still wait when it closes."""
+    with World() as world, world.host("a") as host:
+        threading.Thread(target=host.sleep, args=(1000,), daemon=True).start()
+        host.sleep(1)
+    assert capsys.readouterr().err == ""
+
+
+def test_locals_are_apart(host: Host) -> None:
+    """threading.local: one set of attributes for each thread, made anew in each."""
+
+    class Counter(threading.local):  # type: ignore[misc]
+        def __init__(self, start: int) -> None:
+            self.value = start
+
+    counter = Counter(10)
+    counter.value += 5
+    seen: list[int] = []
+
+    def body() -> None:
+        seen.append(counter.value)
+        counter.value += 1
+        seen.append(counter.value)
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert seen == [10, 11]
+    assert counter.value == 15
+
+
+def test_raw_threads_start_too(host: Host) -> None:
+    """_thread.start_new_thread, and its checks of arguments."""
+    seen: list[tuple[int, int]] = []
+    ident = locks.module.start_new_thread(lambda x, y: seen.append((x, y)), (1,), {"y": 2})
+    host.sleep(1)
+    assert seen == [(1, 2)]
+    assert ident > locks.MAIN_IDENT
+    with pytest.raises(TypeError, match="callable"):
+        locks.module.start_new_thread(1, ())
+    with pytest.raises(TypeError, match="tuple"):
+        locks.module.start_new_thread(print, [])
+
+
+def test_a_thread_needs_a_host() -> None:
+    """Outside every host there is nowhere to run it."""
+    with pytest.raises((SimnetError, RuntimeError)):
+        threading.Thread(target=print).start()
+
+
+# Locks
+
+
+def test_who_waits_for_a_lock_gets_it_in_turn(host: Host) -> None:
+    """First come, first served."""
+    lock = threading.Lock()
+    order: list[int] = []
+
+    def body(number: int) -> None:
+        with lock:
+            order.append(number)
+            host.sleep(1)
+
+    threads = [threading.Thread(target=body, args=(number,)) for number in range(5)]
+    lock.acquire()
+    for thread in threads:
+        thread.start()
+    host.sleep(0)
+    lock.release()
+    for thread in threads:
+        thread.join()
+    assert sorted(order) == list(range(5))
+    assert host.world.now == 5
+
+
+def test_a_lock_may_be_tried_and_waited_for(host: Host) -> None:
+    """acquire(False), acquire(timeout=...), and what C checks of their arguments."""
+    lock = threading.Lock()
+    assert lock.acquire()
+    assert lock.locked()
+    assert not lock.acquire(False)
+    assert not lock.acquire(timeout=2.5)
+    assert host.world.now == 2.5
+    with pytest.raises(ValueError, match="non-blocking"):
+        lock.acquire(False, 1)
+    with pytest.raises(ValueError, match="non-negative"):
+        lock.acquire(timeout=-2)
+    with pytest.raises(OverflowError):
+        lock.acquire(timeout=1e100)
+    lock.release()
+    with pytest.raises(RuntimeError, match="unlocked"):
+        lock.release()
+
+
+def test_an_rlock_counts(host: Host) -> None:
+    """Its holder may take it again; another may neither take nor release it."""
+    lock = threading.RLock()
+    refused: list[Any] = []
+
+    def other() -> None:
+        refused.append(lock.acquire(False))
+        try:
+            lock.release()
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    with lock, lock:
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert refused == [False, "cannot release un-acquired lock"]
+    assert lock.acquire(False)
+    lock.release()
+
+
+def test_conditions_events_semaphores_and_barriers_wait(host: Host) -> None:
+    """The classes that threading builds on locks."""
+    event, condition = threading.Event(), threading.Condition()
+    semaphore, barrier = threading.BoundedSemaphore(1), threading.Barrier(2)
+    seen: list[str] = []
+
+    def body() -> None:
+        event.wait()
+        seen.append("event")
+        with condition:
+            assert condition.wait_for(lambda: "go" in seen)
+        seen.append("condition")
+        with semaphore:
+            seen.append("semaphore")
+        barrier.wait()
+        seen.append("barrier")
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    assert not threading.Event().wait(timeout=1)
+    event.set()
+    host.sleep(1)
+    with condition:
+        seen.append("go")
+        condition.notify_all()
+    semaphore.acquire()
+    host.sleep(1)
+    semaphore.release()
+    barrier.wait()
+    thread.join()
+    assert seen == ["event", "go", "condition", "semaphore", "barrier"]
+
+
+def test_a_timer_calls_back_later_or_is_cancelled(host: Host) -> None:
+    """threading.Timer in virtual time."""
+    called: list[float] = []
+    threading.Timer(100, lambda: called.append(host.world.now)).start()
+    cancelled = threading.Timer(50, lambda: called.append(-1))
+    cancelled.start()
+    cancelled.cancel()
+    host.sleep(200)
+    assert called == [100]
+
+
+def test_a_deadlock_among_locks_names_the_circle() -> None:
+    """Who holds what the next one waits for."""
+    one, two = threading.Lock(), threading.Lock()
+    with World() as world, world.host("a") as host:
+
+        def body(first: Any, second: Any) -> None:
+            with first:
+                host.sleep(1)
+                second.acquire()
+
+        for locks_in_order in ((one, two), (two, one)):
+            threading.Thread(target=body, args=locks_in_order, daemon=True).start()
+        with pytest.raises(Deadlock) as caught:
+            threading.Event().wait()
+    assert "locked in a circle: 'a-1' -> 'a-2' -> 'a-1'" in str(caught.value)
+
+
+def test_a_lock_that_its_only_holder_wants_again_is_a_deadlock(host: Host) -> None:
+    """A circle of one."""
+    lock = threading.Lock()
+    lock.acquire()
+    with pytest.raises(Deadlock, match="locked in a circle: 'main' -> 'main'"):
+        lock.acquire()
+
+
+def test_outside_a_host_a_free_lock_can_be_taken() -> None:
+    """As modules do when they are imported; nobody can wait for one there."""
+    lock = threading.Lock()
+    with lock:
+        assert not lock.acquire(False)
+        with pytest.raises(SimnetError, match="taken"):
+            lock.acquire()
+
+
+# Queues and pools
+
+
+@pytest.mark.parametrize("make", [queue.Queue, queue.LifoQueue, queue.SimpleQueue])
+def test_a_queue_waits_for_what_comes(host: Host, make: Callable[[], Any]) -> None:
+    """get() blocks, times out with the real queue.Empty, and is woken."""
+    items = make()
+    with pytest.raises(real_queue.Empty):
+        items.get(timeout=3)
+    assert host.world.now == 3
+    threading.Timer(10, items.put, ("item",)).start()
+    assert items.get() == "item"
+    assert host.world.now == 13
+    with pytest.raises(real_queue.Empty):
+        items.get_nowait()
+
+
+def test_a_full_queue_waits_for_room(host: Host) -> None:
+    """put() blocks and times out with the real queue.Full; join() waits for task_done()."""
+    items = queue.Queue(maxsize=1)
+    items.put(1)
+    with pytest.raises(real_queue.Full):
+        items.put(2, timeout=1)
+
+    def work() -> None:
+        host.sleep(5)
+        items.get()
+        items.task_done()
+
+    threading.Thread(target=work).start()
+    items.join()
+    assert host.world.now == 6
+
+
+def test_a_pool_runs_tasks(host: Host) -> None:
+    """map, submit, as_completed, wait; results come in virtual time."""
+
+    def nap(seconds: float) -> float:
+        host.sleep(seconds)
+        return seconds
+
+    with futures.ThreadPoolExecutor(max_workers=3) as pool:
+        assert list(pool.map(nap, [3, 2, 1])) == [3, 2, 1]
+        assert host.world.now == 3
+        submitted = [pool.submit(nap, seconds) for seconds in (3, 1, 2)]
+        assert all(isinstance(future, RealFuture) for future in submitted)
+        assert [future.result() for future in futures.as_completed(submitted)] == [1, 2, 3]
+        slow = pool.submit(nap, 100)
+        done, not_done = futures.wait([slow, pool.submit(nap, 1)], timeout=10)
+        assert (len(done), len(not_done)) == (1, 1)
+        with pytest.raises(PoolTimeout):
+            slow.result(timeout=1)
+        failing = pool.submit(lambda: 1 // 0)
+        assert isinstance(failing.exception(), ZeroDivisionError)
+
+
+def test_what_a_pool_has_not_begun_can_be_cancelled(host: Host) -> None:
+    """With the real CancelledError."""
+    with futures.ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(host.sleep, 10)
+        second = pool.submit(host.sleep, 10)
+        assert second.cancel()
+        with pytest.raises(CancelledError):
+            second.result()
+    assert host.world.now == 10
+
+
+def test_a_pool_is_as_large_on_every_machine(host: Host) -> None:
+    """By default its size follows from the processors that a host claims to have."""
+    with futures.ThreadPoolExecutor() as pool:
+        assert pool._max_workers == 8
+
+
+def test_equal_seeds_interleave_threads_equally() -> None:
+    """Other seeds do otherwise: the seed matters."""
+
+    def order(seed: int) -> list[int]:
+        with World(seed) as world, world.host("a") as host:
+            seen: list[int] = []
+
+            def body(number: int) -> None:
+                for _ in range(3):
+                    host.sleep(0)
+                    seen.append(number)
+
+            threads = [threading.Thread(target=body, args=(number,)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            return seen
+
+    assert order(1) == order(1)
+    assert len({tuple(order(seed)) for seed in range(5)}) > 1
