@@ -14,9 +14,20 @@ from simnet.host import Host
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN
 from simnet.world import World
-from tests.protocols.conversation import SPACE, Keep, Peer, state_of, states_on
+from tests.protocols.conversation import (
+    HUP,
+    IN,
+    OUT,
+    RDHUP,
+    SPACE,
+    Keep,
+    Peer,
+    bits,
+    state_of,
+    states_on,
+    times,
+)
 from tests.protocols.test_tcp import error_of, flags_of
-from tests.protocols.test_tcp_retransmission import HUP, IN, OUT, RDHUP, bits, times
 
 
 def watch(
@@ -35,14 +46,14 @@ def stay(world: World, until: float) -> None:
     world.run(until=until)
 
 
-def answered(world: World, peer: Peer, until: float) -> list[float]:
-    """Answer every probe at once, until then; when they came."""
+def answered(world: World, peer: Peer, until: float, window: int = 65535) -> list[float]:
+    """Answer every probe at once with a window, until then; when they came."""
     before = len(peer.heard)
     heard = peer.deliver
 
     def deliver(packet: object) -> None:
         heard(packet)  # type: ignore[arg-type]
-        peer.say(ACK)
+        peer.say(ACK, window=window)
 
     peer.deliver = deliver  # type: ignore[method-assign]
     stay(world, until)

@@ -7,12 +7,8 @@ The kernel's timers are a few per cent late; here they are exact. Without latenc
 from __future__ import annotations
 
 import errno
-import select
 import socket
-from collections.abc import Callable
-from typing import Any
 
-import attrs
 import pytest
 
 from simnet.api import Socket
@@ -22,41 +18,23 @@ from simnet.links import Link
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, Packet, Unreachable
 from simnet.world import World
-from tests.protocols.conversation import Keep, Peer, state_of, states_on
+from tests.protocols.conversation import (
+    ERR,
+    HUP,
+    IN,
+    OUT,
+    RDHUP,
+    Keep,
+    Limit,
+    Peer,
+    bits,
+    state_of,
+    states_on,
+    times,
+)
 from tests.protocols.test_tcp import error_of
 
-IN, OUT, ERR, HUP, RDHUP = (
-    select.POLLIN,
-    select.POLLOUT,
-    select.POLLERR,
-    select.POLLHUP,
-    select.POLLRDHUP,
-)
 TIME_OUT = 0.204
-
-Limit = Callable[..., None]
-
-
-@pytest.fixture
-def limit(host: Host) -> Limit:
-    """`limit(tcp_retries2=1)` sets limits of the host."""
-
-    def change(**limits: Any) -> None:
-        host.limits = attrs.evolve(host.limits, **limits)
-
-    return change
-
-
-def bits(host: Host, sock: Socket) -> int:
-    """What poll says."""
-    poll = host.poll()
-    poll.register(sock, IN | OUT | RDHUP)
-    return sum(found for _, found in poll.poll(0))
-
-
-def times(peer: Peer, since: int = 0) -> list[float]:
-    """When the peer heard something, in milliseconds precisely."""
-    return [round(seconds, 3) for seconds in peer.times[since:]]
 
 
 # SYN
