@@ -28,7 +28,7 @@ from simnet.protocols.tcp_block import default_mss
 from simnet.protocols.tcp_cookies import SynCookies
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
-from simnet.wire import RST, Datagram, Packet, Segment, Unreachable
+from simnet.wire import RST, SMALLEST_PATH_MTU, Datagram, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -45,7 +45,6 @@ _entered: ContextVar[_Entered | None] = ContextVar("simnet.entered_hosts", defau
 # Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
 _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
 _LOOPBACK_MTU = 65536  # bytes
-_SMALLEST_PATH_MTU = 552  # net.ipv4.route.min_pmtu
 # 1 January 2000: where a world's wall clock starts.
 EPOCH = 946684800
 
@@ -126,7 +125,7 @@ class Host(Addressing, api.Network):
 
     def learn_path_mtu(self, ip: IP, mtu: int) -> None:
         """A router said that larger packets do not get through (RFC 1191, RFC 8201)."""
-        self._path_mtus[ip] = max(min(mtu, self.path_mtu(ip)), _SMALLEST_PATH_MTU)
+        self._path_mtus[ip] = max(min(mtu, self.path_mtu(ip)), SMALLEST_PATH_MTU)
 
     def path_mss(self, ip: IP) -> int:
         """The largest TCP segment that the way to a destination takes."""

@@ -45,6 +45,8 @@ LO, ETH0 = 1, 2
 
 # Who answers for addresses that nobody has: addresses set apart for documentation (RFC 5737, 3849).
 ROUTER4, ROUTER6 = ("192.0.2.1", 0), ("2001:db8::1", 0)
+# A path may take less, but nobody believes it (net.ipv4.route.min_pmtu).
+SMALLEST_PATH_MTU = 552
 # How long a host looks for a neighbour before it gives up (net.ipv4.neigh.*.mcast_solicit times
 # retrans_time_ms).
 NEIGHBOUR_TIMEOUT_NS = 3 * SECOND_NS
@@ -80,8 +82,11 @@ class Segment(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether it may not be cut into fragments (path MTU discovery sets IP's DF flag)."""
-        return True
+        """Whether it may not be cut into fragments (path MTU discovery sets IP's DF flag).
+
+        On a path that takes less than segments are ever cut to, Linux leaves it to fragments.
+        """
+        return self.size > SMALLEST_PATH_MTU
 
     @property
     def size(self) -> int:

@@ -177,7 +177,7 @@ class Tcp(ShortCut):
             self.follow(Event.RESET)
             self._stop_listening()
         elif self.needs_reset() or (
-            self.unsent.length and before in (State.CLOSING, State.LAST_ACK)
+            self.has_more_to_send and before in (State.CLOSING, State.LAST_ACK)
         ):
             self.send_reset()
             self.error = errno.ECONNRESET

@@ -40,14 +40,13 @@ _LINGER2 = (constants.IPPROTO_TCP, 8)
 SEQUENCE_SPACE = 1 << 32
 SEQUENCE_MASK = SEQUENCE_SPACE - 1
 
-# TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN, TCP_TIMEOUT_INIT; how long a cork holds.
+# TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN; how long a cork holds.
 DELAYED_ACK_NS = 40 * MILLISECOND_NS
 QUICK_ACKS = 16
 TIME_WAIT_NS = 60 * SECOND_NS
-FIRST_TIMEOUT_NS = SECOND_NS
-# What timers are counted in, where that can be told (CONFIG_HZ is 250).
-JIFFY_NS = 4 * MILLISECOND_NS
 CORK_NS = 200 * MILLISECOND_NS
+# Segments that cannot be right are answered so often at most (net.ipv4.tcp_invalid_ratelimit).
+ODDITIES_NS = 500 * MILLISECOND_NS
 
 # The scale that we offer (any buffer that rmem_max allows fits), and the largest window that fits a
 # header unscaled.
@@ -84,12 +83,14 @@ class ControlBlock(InetEndpoint):
         "accept_queue",
         "ack_timer",
         "backlog",
+        "challenged_ns",
         "clock",
         "connect_timer",
         "cork_timer",
         "corked",
         "delayed_ack_due_ns",
         "done",
+        "fin_due",
         "flight",
         "incoming",
         "iss",
@@ -122,6 +123,7 @@ class ControlBlock(InetEndpoint):
         "state",
         "syn_attempts",
         "syn_hops",
+        "syn_repeated",
         "unsent",
         "urgent",
         "urgent_byte",
@@ -146,6 +148,8 @@ class ControlBlock(InetEndpoint):
         # What arrived in order and was not read; what was written and not sent.
         self.queue = ByteQueue()
         self.unsent = EMPTY
+        # Whether a FIN follows it.
+        self.fin_due = False
         # Nagle: the end of the last small segment sent (snd_sml); nothing small is out if acked.
         self.nagle_small_edge = 0
         self.nodelay: bool = False
@@ -157,8 +161,12 @@ class ControlBlock(InetEndpoint):
         self.last_received_ns = -DELAYED_ACK_NS
         self.delayed_ack_due_ns = 0
         self.ack_timer: Timer | None = None
+        # When a segment that cannot be right was last answered (last_oow_ack_time).
+        self.challenged_ns = -ODDITIES_NS
         self.connect_timer: Timer | None = None
         self.syn_attempts = 0
+        self.syn_repeated = False
+        self.opening_since_ns = 0
         # Accepted: the hop limit that the peer's SYN came with, which the options of groups show.
         self.syn_hops = 0
         # An IPv6 socket that has connected over IPv4 goes on speaking it (icsk_af_ops): its SYN to
@@ -300,6 +308,7 @@ class ControlBlock(InetEndpoint):
     def forget_unsent(self) -> None:
         """Nothing that was written goes out any more."""
         self.unsent.clear()
+        self.fin_due = False
         self.snd_una = self.snd_nxt
         if self.flight is not None:
             self.flight.clear()
@@ -358,11 +367,11 @@ class ControlBlock(InetEndpoint):
             timer.cancel()
             self.connect_timer = None
             round_trip = self.start_flight().round_trip
-            if self.syn_attempts == 1:
-                taken_ns = self.clock.now_ns - (timer.when_ns - FIRST_TIMEOUT_NS)
-                round_trip.measured(taken_ns // 1000, self.snd_una, self.snd_nxt)
-            else:
+            if self.syn_repeated:
                 round_trip.fall_back()
+            else:
+                taken_ns = self.clock.now_ns - self.opening_since_ns
+                round_trip.measured(taken_ns // 1000, self.snd_una, self.snd_nxt)
         if self.settings.keepalive:
             self.watch_peer()
 

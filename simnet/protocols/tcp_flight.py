@@ -153,7 +153,7 @@ class Flight:
         rto_ns = self.time_out_ns()
         if idle_ns > rto_ns and not self.sent and self.window > INITIAL_WINDOW:
             self.threshold = max(self.threshold, (self.window >> 1) + (self.window >> 2))
-            halvings = min(idle_ns // rto_ns, 64)
+            halvings = min((idle_ns - 1) // rto_ns, 64)
             self.window = max(self.window >> halvings, INITIAL_WINDOW)
             self.credit = 0
 
@@ -193,9 +193,12 @@ class Flight:
         """What the acknowledgement of so many segments means for the window."""
         if self.mode is Mode.RECOVERY:
             if edge < self.recover:
-                # A partial acknowledgement: the next segment is missing too (RFC 6582, 3.2).
-                self.duplicates = max(0, self.duplicates - count)
-                self.lost, self.again = 1, 0
+                # A partial acknowledgement: the next segment is missing too (RFC 6582, 3.2). The
+                # hole itself was not among what the duplicates told of (tcp_remove_reno_sacks).
+                if not self.lost:
+                    self.lost, self.again = 1, 0
+                told = self.duplicates - max(0, count - 1)
+                self.duplicates = max(0, min(told, len(self.sent) - self.lost))
                 return
             self.window = min(self.window, self.threshold)
             self._open()
@@ -231,7 +234,11 @@ class Flight:
 
     def duplicate(self, following: int) -> None:
         """The peer repeats its acknowledgement: a segment has arrived that was not the next."""
-        if self.mode is Mode.LOSS or self.duplicates >= len(self.sent):
+        # The oldest segment itself has not arrived (tcp_limit_reno_sacked).
+        if self.mode is Mode.LOSS or self.duplicates + max(self.lost, 1) >= len(self.sent):
+            return
+        if self.mode is Mode.OPEN and self.sent[0].seq <= self.recover:
+            # It may only say that what was repeated had arrived before (RFC 6582, 3.2, step 2).
             return
         self.duplicates += 1
         if self.mode is Mode.OPEN and self.duplicates >= DUPLICATES_MEAN_LOSS:
@@ -244,7 +251,7 @@ class Flight:
 
     def struck(self, following: int) -> None:
         """The time-out: everything counts as lost (tcp_enter_loss)."""
-        if self.mode is not Mode.LOSS or not self.time_outs:
+        if self.mode is Mode.OPEN or (self.mode is Mode.LOSS and not self.time_outs):
             self.threshold = max(self.window >> 1, 2)
         self.mode = Mode.LOSS
         self.recover = following
@@ -258,8 +265,14 @@ class Flight:
             self.lost, self.again = len(self.sent), 0
 
     def next_to_repeat(self, mss: int) -> Sent | None:
-        """The next lost segment that the window lets out again, no larger than `mss`."""
-        if self.again >= self.lost or self.under_way >= self.window:
+        """The next lost segment that the window lets out again, no larger than `mss`.
+
+        A hole that was just found is filled at once, whatever the window (RFC 5681, 3.2, step 3).
+        """
+        if self.again >= self.lost:
+            return None
+        just_found = self.mode is Mode.RECOVERY and not self.again
+        if self.under_way >= self.window and not just_found:
             return None
         segment = self.sent[self.again]
         if len(segment.payload) > mss:
@@ -269,7 +282,7 @@ class Flight:
         now_ns = self.clock.now_ns
         if not self.first_repeat_ns:
             self.first_repeat_ns = now_ns
-        segment.sent_ns = now_ns
+        segment.sent_ns = self.last_sent_ns = now_ns
         segment.repeated = True
         return segment
 

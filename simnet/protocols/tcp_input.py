@@ -22,7 +22,7 @@ from simnet.protocols.tcp_listening import Listening
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_stand_in import StandIn
-from simnet.protocols.tcp_states import MAY_RECEIVE, NEEDS_RESET, Event, State
+from simnet.protocols.tcp_states import FIN_HAS_COME, NEEDS_RESET, Event, State
 from simnet.readiness import POLLERR, POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
 
@@ -113,22 +113,24 @@ class Input(Listening):
 
     def _receive_synchronized(self, segment: Segment) -> None:
         seq = widen(segment.seq, self.rcv_nxt)
-        if self.state is State.SYN_RECV and self._is_repeated_syn(segment, seq):
-            self.send_syn()
+        if self.listener is not None and self._is_repeated_syn(segment, seq):
+            self.open_once_more()
+            return
+        if segment.flags & RST and self._resets(seq):
+            self.reset_received()
             return
         if not self._is_acceptable(segment, seq):
-            if not segment.flags & RST:
+            if segment.length and not segment.flags & (SYN | RST):
                 self.send_ack()
+            elif not segment.flags & RST:
+                self.challenge()
             return
         if segment.flags & RST:
             # RFC 5961: only the exact sequence number resets; others are challenged.
-            if seq == self.rcv_nxt:
-                self.reset_received()
-            else:
-                self.send_ack()
+            self.challenge()
             return
         if segment.flags & SYN and not self._is_answer_to_simultaneous_open(segment, seq):
-            self.send_ack()
+            self.challenge()
             return
         if not segment.flags & ACK or not self._process_ack(segment) or self.is_over():
             return
@@ -185,9 +187,22 @@ class Input(Listening):
             self.send_queued()
         return True
 
+    def _resets(self, seq: int) -> bool:
+        """Whether a RST has the exact number, or that of the peer's FIN.
+
+        (tcp_reset_check: what the peer says who had not heard of our side when it closed.)
+        """
+        if seq == self.rcv_nxt:
+            return True
+        return seq == self.rcv_nxt - 1 and self.state in FIN_HAS_COME
+
     def _is_repeated_syn(self, segment: Segment, seq: int) -> bool:
         """Whether the peer has not heard our answer to its SYN (tcp_check_req)."""
-        return segment.flags & (SYN | ACK | RST) == SYN and seq + 1 == self.rcv_nxt
+        return (
+            self.state is State.SYN_RECV
+            and segment.flags & (SYN | ACK | RST) == SYN
+            and seq + 1 == self.rcv_nxt
+        )
 
     def _is_acceptable(self, segment: Segment, seq: int) -> bool:
         """Whether any of it lies in the window (tcp_sequence)."""
@@ -217,7 +232,7 @@ class Input(Listening):
                 return False
             self._opening_acknowledged(acked)
         if acked > self.snd_nxt:
-            self.send_ack()
+            self.challenge()
             return False
         progress = acked > self.snd_una
         edge = self.snd_edge
@@ -226,11 +241,11 @@ class Input(Listening):
         if acked == self.snd_una:
             scale = 0 if segment.flags & SYN else self.snd_wscale
             self.snd_edge = max(edge, acked + (segment.window << scale))
-        if self.flight is not None:
+        if self.flight is not None and acked == self.snd_una:
             self._tell_flight(self.flight, segment, progress, self.snd_edge != edge)
         if progress:
             self.room_made()
-            if self.snd_una == self.snd_nxt and not self.fin_waits():
+            if self.snd_una == self.snd_nxt and not self.fin_due:
                 self._everything_acknowledged()
         return True
 
@@ -277,6 +292,18 @@ class Input(Listening):
         fin = bool(segment.flags & FIN)
         if not payload and not fin:
             return
+        if self.state in FIN_HAS_COME and seq >= self.rcv_nxt:
+            # Nothing comes after the peer's FIN.
+            return
+        if (
+            self.shut & RCV_SHUTDOWN
+            and self.state is not State.ESTABLISHED
+            and seq + len(payload) > self.rcv_nxt
+        ):
+            # Data after both directions were closed here (tcp_rcv_state_process).
+            self.transmit(reset_for(segment))
+            self.reset_received()
+            return
         if seq < self.rcv_nxt:
             payload = payload[self.rcv_nxt - seq :]
             if not payload and not (fin and seq + segment.length > self.rcv_nxt):
@@ -287,13 +314,6 @@ class Input(Listening):
             self.send_ack()
             return
         if payload:
-            if self.state not in MAY_RECEIVE:
-                return
-            if self.shut & RCV_SHUTDOWN and self.state is not State.ESTABLISHED:
-                # Data after both directions were closed here (tcp_rcv_state_process).
-                self.transmit(reset_for(segment))
-                self.reset_received()
-                return
             self.take_text(payload)
         if self.out_of_order:
             fin = self._fill_from(self.out_of_order) or fin
@@ -309,8 +329,6 @@ class Input(Listening):
 
     def _keep_for_later(self, segment: Segment, seq: int) -> None:
         """It came before its turn (tcp_data_queue_ofo)."""
-        if self.state not in MAY_RECEIVE:
-            return
         if self.out_of_order is None:
             self.out_of_order = OutOfOrder()
         payload = segment.payload[: max(0, self.rcv_edge - seq)]

@@ -8,14 +8,14 @@ from simnet.clock import MILLISECOND_NS
 from simnet.protocols.tcp_block import (
     CORK_NS,
     DELAYED_ACK_NS,
-    FIRST_TIMEOUT_NS,
-    JIFFY_NS,
+    ODDITIES_NS,
     SEQUENCE_MASK,
     UNSCALED,
     WINDOW_SCALE,
     ControlBlock,
 )
 from simnet.protocols.tcp_flight import Flight
+from simnet.protocols.tcp_rtt import FIRST_RTO_US, JIFFY_NS, MAX_RTO_US, patience_ns
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
@@ -82,36 +82,49 @@ class Output(ControlBlock):
     def open(self) -> None:
         """Send a SYN, or answer one, until there is an answer or there have been enough."""
         self.send_syn()
-        limits = self.host.limits
+        self.syn_repeated = bool(self.syn_attempts)
+        if not self.syn_attempts:
+            self.opening_since_ns = self.clock.now_ns
+        self.syn_attempts += 1
+        self._await_opening()
+
+    def open_once_more(self) -> None:
+        """The peer repeats its SYN, and has not heard the answer (tcp_check_req)."""
+        self.send_syn()
+        self.syn_repeated = True
+        self._await_opening()
+
+    @property
+    def _linear_timeouts(self) -> int:
+        """How many SYNs are repeated a second apart."""
+        answering = self.state is State.SYN_RECV
+        return 0 if answering else self.host.limits.tcp_syn_linear_timeouts
+
+    def _await_opening(self) -> None:
+        repeats = self.syn_attempts - 1
         now_ns = self.clock.now_ns
-        attempt = self.syn_attempts
-        if not attempt:
-            self.opening_since_ns = now_ns
-        linear = 0 if self.state is State.SYN_RECV else limits.tcp_syn_linear_timeouts
-        wait_ns = FIRST_TIMEOUT_NS << max(0, attempt - linear)
+        doublings = max(0, repeats - self._linear_timeouts)
+        wait_ns = min(FIRST_RTO_US << doublings, MAX_RTO_US) * 1000
         limit_ns = self.user_timeout_ns()
-        if limit_ns and attempt:
+        if limit_ns and repeats and self.listener is None:
             left_ns = self.opening_since_ns + limit_ns - now_ns
             wait_ns = min(wait_ns, max(JIFFY_NS, left_ns))
         if self.connect_timer is not None:
             self.connect_timer.cancel()
-        self.syn_attempts = attempt + 1
         self.connect_timer = self.clock.call_after(wait_ns, self._open_again)
 
     def _opened_long_enough(self) -> bool:
-        """Whether no answer will come any more (tcp_write_timeout; for a request, its timer)."""
+        """Whether no answer will come any more (tcp_write_timeout; reqsk_timer_handler)."""
         limits, repeats = self.host.limits, self.syn_attempts - 1
-        since_ns = self.clock.now_ns - self.opening_since_ns
-        limit_ns = self.user_timeout_ns()
-        if limit_ns and repeats:
-            return since_ns >= limit_ns
-        if self.state is State.SYN_RECV:
-            return repeats >= limits.tcp_synack_retries
-        retries = self.settings.kept.get(_SYNCNT, 0) or limits.tcp_syn_retries
-        return (
-            repeats >= retries + limits.tcp_syn_linear_timeouts
-            or since_ns >= ((2 << retries) - 1) * FIRST_TIMEOUT_NS
-        )
+        requested = self.listener is not None
+        usual = limits.tcp_synack_retries if requested else limits.tcp_syn_retries
+        retries = int(self.settings.kept.get(_SYNCNT, 0) or usual)
+        if repeats >= retries + self._linear_timeouts:
+            return True
+        if requested or not repeats:
+            return False
+        limit_ns = self.user_timeout_ns() or patience_ns(retries, FIRST_RTO_US)
+        return self.clock.now_ns - self.opening_since_ns >= limit_ns
 
     def _open_again(self) -> None:
         if self._opened_long_enough():
@@ -131,7 +144,7 @@ class Output(ControlBlock):
         if not unsent.length:
             return
         flight = self.flight or self.need_flight()
-        if not flight.sent:
+        if not flight.sent and self.host.limits.tcp_slow_start_after_idle:
             flight.rest()
         while unsent.length:
             room = self.snd_edge - self.snd_nxt
@@ -164,7 +177,7 @@ class Output(ControlBlock):
             or not flight.may_send()
         ):
             return None
-        if not flight.sent:
+        if not flight.sent and self.host.limits.tcp_slow_start_after_idle:
             flight.rest()
         self._send_data(flight, data)
         self.flush()
@@ -211,9 +224,8 @@ class Output(ControlBlock):
 
     def send_fin(self) -> None:
         """Send what is left, then FIN; a window of zero holds both back."""
-        self.push()
-        if self.snd_nxt == self.write_edge:
-            self._send_fin_now()
+        self.fin_due = True
+        self.send_what_waits()
 
     def push(self) -> None:
         """Send everything that the window allows, small or not."""
@@ -224,6 +236,7 @@ class Output(ControlBlock):
 
     def _send_fin_now(self) -> None:
         seq = self.snd_nxt
+        self.fin_due = False
         self.need_flight().add(seq, seq + 1, FIN | ACK, b"")
         segment = self.segment(FIN | ACK, seq)
         self.acknowledged_now()
@@ -232,25 +245,27 @@ class Output(ControlBlock):
 
     def send_what_waits(self) -> None:
         """The window opened or an acknowledgement came: go on, and finish with the FIN if due."""
-        if self.fin_waits():
-            self.push()
-            if not self.unsent.length:
-                self._send_fin_now()
-        elif self.unsent.length:
-            self.send_queued()
+        if not self.fin_due:
+            if self.unsent.length:
+                self.send_queued()
+            return
+        self.push()
+        if self.unsent.length:
+            return
+        if self.snd_edge > self.snd_nxt:
+            self._send_fin_now()
+        elif not self.need_flight().sent:
+            self.await_window()
 
     @property
     def write_edge(self) -> int:
         """The sequence number after everything written."""
         return self.snd_nxt + self.unsent.length
 
-    def fin_waits(self) -> bool:
-        """Whether this side has closed, but its FIN has not been sent yet."""
-        return bool(self.unsent.length) and self.state in (
-            State.FIN_WAIT1,
-            State.CLOSING,
-            State.LAST_ACK,
-        )
+    @property
+    def has_more_to_send(self) -> bool:
+        """Whether data, or the FIN after it, has not been sent yet."""
+        return bool(self.unsent.length) or self.fin_due
 
     def hold_cork(self) -> None:
         """A cork holds a small segment for 200 ms at most (tcp(7))."""
@@ -283,6 +298,12 @@ class Output(ControlBlock):
         segment = self.segment(ACK, self.snd_nxt)
         self.acknowledged_now()
         self.transmit(segment)
+
+    def challenge(self) -> None:
+        """Say what is true to a peer that seems not to know; not often (RFC 5961, section 7)."""
+        if self.clock.now_ns - self.challenged_ns >= ODDITIES_NS:
+            self.challenged_ns = self.clock.now_ns
+            self.send_ack()
 
     def delay_ack(self) -> None:
         """Acknowledge within 40 ms, unless something else does so before."""

@@ -7,12 +7,23 @@ Without timestamps only what was sent once is measured (Karn's algorithm).
 
 from __future__ import annotations
 
+# Time-outs are whole jiffies (CONFIG_HZ is 250), rounded up.
+JIFFY_US = 4_000
+JIFFY_NS = JIFFY_US * 1000
+
 # TCP_TIMEOUT_INIT, TCP_RTO_MIN, TCP_RTO_MAX, and TCP_TIMEOUT_FALLBACK: the time-out of a connection
 # whose SYN was repeated, so that nothing is known (RFC 6298, section 5.7).
 FIRST_RTO_US = 1_000_000
 MIN_RTO_US = 200_000
 MAX_RTO_US = 120_000_000
 FALLBACK_RTO_US = 3_000_000
+
+
+def patience_ns(retries: int, first_us: int = MIN_RTO_US) -> int:
+    """The time that so many doublings of a time-out take (tcp_model_timeout)."""
+    doublings = (MAX_RTO_US // first_us).bit_length() - 1
+    quick = min(retries, doublings)
+    return (((2 << quick) - 1) * first_us + (retries - quick) * MAX_RTO_US) * 1000
 
 
 class RoundTrip:
@@ -62,4 +73,5 @@ class RoundTrip:
             self._deviation4 = sample_us << 1
             self.variation = self._largest4 = max(self._deviation4, MIN_RTO_US)
             self._edge = following
-        self.rto_us = min((self.smoothed8 >> 3) + self.variation, MAX_RTO_US)
+        jiffies = -(-((self.smoothed8 >> 3) + self.variation) // JIFFY_US)
+        self.rto_us = min(jiffies * JIFFY_US, MAX_RTO_US)

@@ -218,7 +218,7 @@ class ShortCut(Input):
     def finish_directly(self) -> bool:
         """Our FIN arrives at once; False if segments must bring it."""
         peer = self.peer
-        if peer is None:
+        if peer is None or self.snd_edge <= self.snd_nxt:
             return False
         if self.quick_path:
             self._fin_to_reader(peer)

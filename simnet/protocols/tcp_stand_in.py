@@ -6,7 +6,13 @@ Modelled after Linux's `tcp_timewait_sock` (tcp_minisocks.c).
 from __future__ import annotations
 
 from simnet.clock import SECOND_NS, Timer
-from simnet.protocols.tcp_block import SEQUENCE_MASK, TIME_WAIT_NS, ControlBlock, widen
+from simnet.protocols.tcp_block import (
+    ODDITIES_NS,
+    SEQUENCE_MASK,
+    TIME_WAIT_NS,
+    ControlBlock,
+    widen,
+)
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, RST, SYN, Packet, Segment
@@ -16,8 +22,10 @@ class StandIn:
     """It holds the addresses of a connection, and answers for it."""
 
     __slots__ = (
+        "_challenged_ns",
         "_fin_timeout_ns",
         "_host",
+        "_room",
         "_timer",
         "bound_ip",
         "ephemeral",
@@ -48,8 +56,10 @@ class StandIn:
         self.rcv_nxt = block.rcv_nxt
         self.snd_nxt = block.snd_nxt
         self.window = block.advertise()
+        self._room = self.window << block.rcv_wscale
         self.table = block.table
         self._timer: Timer | None = None
+        self._challenged_ns = -ODDITIES_NS
 
     def take_place(self) -> None:
         """Hold the port and the connection's addresses from now on."""
@@ -80,25 +90,29 @@ class StandIn:
         if not isinstance(packet, Segment):
             return
         seq = widen(packet.seq, self.rcv_nxt)
-        if packet.flags & RST:
-            if seq == self.rcv_nxt or self.state is State.FIN_WAIT2:
-                self.leave()
-            return
         if self.state is State.FIN_WAIT2:
             self._receive_in_fin_wait(packet, seq)
+        elif packet.flags & RST:
+            if seq == self.rcv_nxt:
+                self.leave()
         elif self._makes_way_for(packet, seq):
             self._start_anew(packet)
         elif seq != self.rcv_nxt or packet.length:
             self._wait()
-            self._answer()
+            self._answer_oddity(packet)
         else:
             self._wait()
 
     def _receive_in_fin_wait(self, segment: Segment, seq: int) -> None:
         end = seq + segment.length
-        if segment.flags & SYN and seq >= self.rcv_nxt:
+        if not self._is_in_window(seq, end):
+            if not segment.flags & RST:
+                self._answer_oddity(segment)
+        elif segment.flags & RST:
+            self.leave()
+        elif segment.flags & SYN and seq >= self.rcv_nxt:
             self._reset(segment)
-        elif end <= self.rcv_nxt or not segment.length:
+        elif not segment.flags & ACK or end <= self.rcv_nxt or not segment.length:
             return
         elif not segment.flags & FIN or end != self.rcv_nxt + 1:
             self._reset(segment)
@@ -107,6 +121,11 @@ class StandIn:
             self.rcv_nxt = end
             self._wait()
             self._answer()
+
+    def _is_in_window(self, seq: int, end: int) -> bool:
+        """tcp_in_window."""
+        last = self.rcv_nxt + self._room
+        return seq == self.rcv_nxt or (end > self.rcv_nxt and seq < last) or seq == end == last
 
     def _reset(self, segment: Segment) -> None:
         self.leave()
@@ -121,6 +140,15 @@ class StandIn:
         """A new connection may take the place (RFC 6191)."""
         self.leave()
         self._host.deliver(syn)
+
+    def _answer_oddity(self, segment: Segment) -> None:
+        """Data and FINs always; the rest not often (tcp_oow_rate_limited)."""
+        now_ns = self._host.clock.now_ns
+        if not segment.length or segment.flags & SYN:
+            if now_ns - self._challenged_ns < ODDITIES_NS:
+                return
+            self._challenged_ns = now_ns
+        self._answer()
 
     def _answer(self) -> None:
         local, remote = self.key

@@ -84,5 +84,7 @@ SYNCHRONIZED = frozenset(S) - {S.CLOSE, S.LISTEN, S.SYN_SENT, S.SYN_RECV}
 # States in which this side may still send, and in which the peer may.
 MAY_SEND = frozenset({S.ESTABLISHED, S.CLOSE_WAIT})
 MAY_RECEIVE = frozenset({S.ESTABLISHED, S.FIN_WAIT1, S.FIN_WAIT2})
+# States in which the peer's FIN has come, and this side has not ended.
+FIN_HAS_COME = frozenset({S.CLOSE_WAIT, S.CLOSING, S.LAST_ACK})
 # States whose abandonment tells the peer (tcp_need_reset).
 NEEDS_RESET = frozenset({S.ESTABLISHED, S.CLOSE_WAIT, S.FIN_WAIT1, S.FIN_WAIT2, S.SYN_RECV})

@@ -15,10 +15,9 @@ import errno
 
 from simnet import constants
 from simnet.clock import SECOND_NS, Alarm
-from simnet.protocols.tcp_block import JIFFY_NS
 from simnet.protocols.tcp_flight import Flight, Sent
 from simnet.protocols.tcp_output import Output
-from simnet.protocols.tcp_rtt import MAX_RTO_US, MIN_RTO_US
+from simnet.protocols.tcp_rtt import JIFFY_NS, MAX_RTO_US, MIN_RTO_US, patience_ns
 from simnet.protocols.tcp_states import SYNCHRONIZED
 from simnet.wire import ACK
 
@@ -28,13 +27,6 @@ _KEEPCNT = (constants.IPPROTO_TCP, 6)
 
 # An orphan is repeated so often where tcp_orphan_retries is 0 (tcp_orphan_retries()).
 _ORPHAN_RETRIES = 8
-
-
-def patience_ns(retries: int) -> int:
-    """The time that so many doublings of the least time-out take (tcp_model_timeout)."""
-    doublings = (MAX_RTO_US // MIN_RTO_US).bit_length() - 1
-    quick = min(retries, doublings)
-    return (((2 << quick) - 1) * MIN_RTO_US + (retries - quick) * MAX_RTO_US) * 1000
 
 
 class Timers(Output):
@@ -48,7 +40,7 @@ class Timers(Output):
             return
         if flight.sent:
             self._time_out(flight)
-        elif self.unsent.length:
+        elif self.has_more_to_send:
             self._probe_window(flight)
         self.flush()
 
@@ -75,11 +67,11 @@ class Timers(Output):
 
     def _is_hopeless(self, flight: Flight) -> bool:
         """Whether it was repeated long enough (tcp_write_timeout)."""
-        since_ns = self.clock.now_ns - flight.first_repeat_ns
-        if self.orphan and since_ns >= patience_ns(self._orphan_retries(flight)):
-            return True
         limit_ns = self.user_timeout_ns()
-        return since_ns >= (limit_ns or patience_ns(self.host.limits.tcp_retries2))
+        if not limit_ns:
+            most = self.host.limits.tcp_retries2
+            limit_ns = patience_ns(self._orphan_retries(flight) if self.orphan else most)
+        return self.clock.now_ns - flight.first_repeat_ns >= limit_ns
 
     def _orphan_retries(self, flight: Flight) -> int:
         alive = flight.time_out_ns() < MAX_RTO_US * 1000
@@ -167,7 +159,7 @@ class Timers(Output):
         flight.soft_error = 0
         probes, flight.probes = flight.probes, 0
         if not flight.sent and flight.alarm.due_ns is not None:
-            if self.snd_edge > self.snd_nxt or not self.unsent.length:
+            if self.snd_edge > self.snd_nxt or not self.has_more_to_send:
                 # The window is open (tcp_ack_probe).
                 flight.probing_since_ns = None
                 flight.backoff = 0
@@ -180,25 +172,29 @@ class Timers(Output):
     # Keepalive
 
     def set_keepalive(self, on: bool) -> None:
-        """SO_KEEPALIVE."""
+        """SO_KEEPALIVE; the first silence counts from now on (tcp_set_keepalive)."""
+        before = self.settings.keepalive
         self.set(keepalive=on)
-        if not on:
-            if self.keepalive is not None:
-                self.keepalive.stop()
-                self.keepalive = None
-        elif self.state in SYNCHRONIZED:
+        if on and not before:
             self.watch_peer()
+        elif not on and self.keepalive is not None:
+            self.keepalive.stop()
+            self.keepalive = None
 
     def watch_peer(self) -> None:
-        """Probe the peer after every long silence from now on, or after a different one."""
+        """Probe the peer after every long silence: begin, or look when it has been long enough.
+
+        (keepalive_time_when, tcp_sock_set_keepidle_locked)
+        """
         if not self.settings.keepalive or self.state not in SYNCHRONIZED:
             return
         flight = self.need_flight()
+        since_ns = self._last_heard_ns(flight)
         if self.keepalive is None:
             self.keepalive = Alarm(self.clock, self._keepalive_rings)
+            since_ns = self.clock.now_ns
         idle_ns = self._keepalive_setting(_KEEPIDLE, self.host.limits.tcp_keepalive_time)
-        due_ns = max(self.clock.now_ns, self._last_heard_ns(flight) + idle_ns)
-        self.keepalive.set(due_ns, background=True)
+        self.keepalive.set(max(self.clock.now_ns, since_ns + idle_ns), background=True)
 
     def _keepalive_setting(self, name: tuple[int, int], default: int) -> int:
         return int(self.settings.kept.get(name, 0) or default) * SECOND_NS
@@ -214,7 +210,7 @@ class Timers(Output):
         limits = self.host.limits
         idle_ns = self._keepalive_setting(_KEEPIDLE, limits.tcp_keepalive_time)
         now_ns = self.clock.now_ns
-        if flight.sent or self.unsent.length:
+        if flight.sent or self.has_more_to_send:
             # Their own timer finds out.
             alarm.set(now_ns + idle_ns, background=True)
             return

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
+import attrs
 import pytest
 
 from simnet.api import Socket
 from simnet.host import Host
 from simnet.world import World
-from tests.protocols.conversation import Keep, Peer
+from tests.protocols.conversation import Keep, Limit, Peer
 
 
 @pytest.fixture
@@ -31,6 +33,16 @@ def world() -> Iterator[World]:
 def host(world: World) -> Host:
     """The machine under test."""
     return world.host("host")
+
+
+@pytest.fixture
+def limit(host: Host) -> Limit:
+    """`limit(tcp_retries2=1)` changes limits of the machine under test."""
+
+    def change(**limits: Any) -> None:
+        host.limits = attrs.evolve(host.limits, **limits)
+
+    return change
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ speaker's and the listener's initial ones, as packetdrill and tcpdump show them.
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -20,6 +21,22 @@ from simnet.world import World
 
 SPACE = 1 << 32
 Keep = Callable[[Socket], Socket]
+Limit = Callable[..., None]
+
+IN, OUT, ERR, HUP, RDHUP = (
+    select.POLLIN,
+    select.POLLOUT,
+    select.POLLERR,
+    select.POLLHUP,
+    select.POLLRDHUP,
+)
+
+
+def bits(host: Host, sock: Socket) -> int:
+    """What poll says of a socket."""
+    poll = host.poll()
+    poll.register(sock, IN | OUT | RDHUP)
+    return sum(found for _, found in poll.poll(0))
 
 
 def segments(world: World) -> Iterator[tuple[int, Segment]]:
@@ -121,3 +138,8 @@ class Peer(Host):
         assert address == self.address
         conn.setblocking(False)
         return conn
+
+
+def times(peer: Peer, since: int = 0) -> list[float]:
+    """When the peer heard something, in seconds, to the millisecond."""
+    return [round(seconds, 3) for seconds in peer.times[since:]]
