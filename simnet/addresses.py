@@ -46,6 +46,12 @@ def is_multicast(ip: IP) -> bool:
     return ipaddress.ip_address(ip.partition("%")[0]).is_multicast
 
 
+@lru_cache(maxsize=4096)
+def is_of_interface(ip: IP) -> bool:
+    """A group of one interface (ff01::/16 and its like): it leaves no host."""
+    return is_multicast(ip) and not is_ipv4(ip) and packed(ip)[1] & 0xF == 1
+
+
 def wildcard(family: int) -> IP:
     """The wildcard address of a family."""
     return ANY4 if family == socket.AF_INET else ANY6

@@ -76,6 +76,8 @@ def _parse_address(text: str) -> tuple[IP, Network]:
         raise ValueError(f"{text!r} is not an IPv4 or IPv6 address")
     if is_any(ip) or is_loopback(ip) or is_multicast(ip) or ip == BROADCAST4:
         raise ValueError(f"{ip} cannot be a host's address")
+    if ip.startswith(("fe8", "fe9", "fea", "feb")):
+        raise ValueError(f"{ip} is an address of one link only: these are not modelled")
     longest = 32 if is_ipv4(ip) else 128
     if not slash:
         return ip, network_of(ip, _usual_prefix(ip))

@@ -64,6 +64,7 @@ class SimTask(api.Task):
         self.interruption: BaseException | None = None
         # It is being ended: it may clean up, but not wait any more.
         self.ending = False
+        self.started = False
 
     def wake(self, bits: int) -> None:
         """Let it run again; it looks for itself what has changed."""
@@ -186,7 +187,15 @@ class Scheduler:
         self.clock = clock
         self.ready: deque[SimTask] = deque()
         self.main = SimTask(self, "main", None)
+        self.main.started = True
         self.current = self.main
+        # Stands for what happens in no task (World.at), and may not wait.
+        self._event = SimTask(self, "event", None)
+        self._event.ending = True
+        # Starts every task, whose greenlet is put in the list: a greenlet takes over the depth of
+        # recursion of the one that starts it, which would add up.
+        self._unborn: list[greenlet] = []
+        self._starter: greenlet | None = None
         self.tasks: dict[SimTask, None] = {}
         self.steps = 0
         self._choices = choices
@@ -204,6 +213,9 @@ class Scheduler:
     ) -> SimTask:
         """A new task, ready to run, in a copy of the current context."""
         self.check_thread()
+        if self._starter is None:
+            self._starter = greenlet(_start_tasks, _root())
+            self._starter.switch(self._unborn, getcurrent())
         task = SimTask(self, name, host)
         # A greenlet that ends hands on its return value: to a task not started yet, as an argument.
         body = greenlet(lambda *_: task.run(function, args), _root())
@@ -220,9 +232,29 @@ class Scheduler:
             self.failed.append(task)
         following = self._next()
         self.current = following
-        assert task.greenlet is not None and following.greenlet is not None
-        task.greenlet.parent = following.greenlet
+        assert task.greenlet is not None
+        task.greenlet.parent = self._way_to(following)
         task.greenlet = None
+
+    def _way_to(self, task: SimTask) -> greenlet:
+        """Where to switch to so that a task runs: to itself, or first to who starts it."""
+        assert task.greenlet is not None
+        if task.started:
+            return task.greenlet
+        assert self._starter is not None
+        task.started = True
+        self._unborn.append(task.greenlet)
+        return self._starter
+
+    def happen(self, function: Callable[[], object]) -> None:
+        """Call a function outside every task: it may not wait, and main gets its exception."""
+        before, self.current = self.current, self._event
+        try:
+            function()
+        except Exception as exc:
+            self.interrupt_main(exc)
+        finally:
+            self.current = before
 
     def check_thread(self) -> None:
         """A world belongs to the thread that made it."""
@@ -289,7 +321,7 @@ class Scheduler:
         if deadline_ns is not None:
             if deadline_ns <= clock.now_ns:
                 self._spin()
-                if not self.ready:
+                if not self.ready or task.ending:
                     return False
                 task.wake(EVERYTHING)
             else:
@@ -315,8 +347,8 @@ class Scheduler:
     def relax(self) -> None:
         """A call found nothing and will not wait: give others their turn."""
         self._spin()
-        if self.ready:
-            task = self.current
+        task = self.current
+        if self.ready and not task.ending:
             task.wake(EVERYTHING)
             self._switch_away(task)
 
@@ -329,6 +361,8 @@ class Scheduler:
             self.clock.advance(SPINNING_NS)
 
     def _switch_away(self, task: SimTask) -> None:
+        if task is self._event:
+            raise SimnetError("what World.at() and World.after() call must not wait: spawn a task")
         if task.ending:
             raise GreenletExit
         following = self._next()
@@ -336,8 +370,7 @@ class Scheduler:
             if task is self.main:
                 task.greenlet = getcurrent()
             self.current = following
-            assert following.greenlet is not None
-            following.greenlet.switch()
+            self._way_to(following).switch()
             self.current = task
         task.scheduled = False
         if task.interruption is not None:
@@ -382,6 +415,17 @@ class Scheduler:
         if not self.main.scheduled:
             self.main.scheduled = True
             self.ready.appendleft(self.main)
+
+    def interrupt_waiting_on(self, host: Host) -> None:
+        """A host has failed: tell those who wait on a socket of it, though they are not its own."""
+        for task in (self.main, *self.tasks):
+            if task.waiting is None or task is self.current:
+                continue
+            call, subject = task.waiting
+            if getattr(subject, "_home", None) is host:
+                what = f"host {host.name!r} crashed while {task.name!r} waited in {call} on it"
+                task.interruption = SimnetError(what)
+                task.wake(EVERYTHING)
 
     # Running from outside
 
@@ -464,6 +508,14 @@ class Scheduler:
         call, subject = task.waiting
         about = "" if subject is None else f" {subject!r}"
         return f"{task.name!r}{where}: {call}{about}{line}"
+
+
+def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:
+    """The body of the starter. It knows nothing of its world, which it would keep alive."""
+    back.switch()
+    del back
+    while True:
+        unborn.pop().switch()
 
 
 def _root() -> greenlet:
