@@ -233,10 +233,12 @@ class Link:
 
         Each has an IP header of its own, and all but the last carry a multiple of 8 bytes.
         """
-        if packet.size <= self.mtu:
+        mtu = self.conditions.mtu
+        if packet.size <= mtu:
             return 1
         header = 20 if "." in packet.source[0] else 48  # that of IPv6 with its fragment header
-        return -(-(packet.size - header) // ((self.mtu - header) // 8 * 8))
+        room = mtu - header
+        return 1 - (room - (packet.size - header)) // (room // 8 * 8)
 
     def _stream(self, name: str) -> Stream:
         stream = self._streams.get(name)

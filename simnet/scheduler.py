@@ -233,6 +233,8 @@ class Scheduler:
         following = self._next()
         self.current = following
         assert task.greenlet is not None
+        # The starter refers to the last one that it started: that must not keep our context.
+        task.greenlet.gr_context = None
         task.greenlet.parent = self._way_to(following)
         task.greenlet = None
 
@@ -486,6 +488,8 @@ class Scheduler:
             finally:
                 self.current = before
                 task.has_ended()
+        if host is None:
+            self._starter = None
 
     # Reports
 
