@@ -46,6 +46,12 @@ def is_multicast(ip: IP) -> bool:
     return ipaddress.ip_address(ip.partition("%")[0]).is_multicast
 
 
+@lru_cache(maxsize=4096)
+def is_of_interface(ip: IP) -> bool:
+    """A group of one interface (ff01::/16 and its like): it leaves no host."""
+    return is_multicast(ip) and not is_ipv4(ip) and packed(ip)[1] & 0xF == 1
+
+
 def wildcard(family: int) -> IP:
     """The wildcard address of a family."""
     return ANY4 if family == socket.AF_INET else ANY6
@@ -76,9 +82,16 @@ def numeric(text: str, family: int) -> IP | None:
 
 def with_scope(ip: IP, scope_id: int) -> IP:
     """An address of a link or an interface with its scope; other addresses have none."""
-    if scope_id and ip.startswith(("fe80:", "ff01:", "ff02:")):
-        return f"{ip}%{scope_id}"
-    return ip
+    return f"{ip}%{scope_id}" if scope_id and _needs_scope(ip) else ip
+
+
+@lru_cache(maxsize=4096)
+def _needs_scope(ip: IP) -> bool:
+    """fe80::/10, and groups of one interface or link (__ipv6_addr_needs_scope_id)."""
+    first, second = packed(ip)[:2]
+    if first == 0xFF:
+        return second & 0xF in (1, 2)
+    return first == 0xFE and second & 0xC0 == 0x80
 
 
 def present(address: InetAddress, family: int) -> tuple[Any, ...]:

@@ -230,4 +230,4 @@ def linger(endpoint: Endpoint, subject: object) -> None:
 
 
 def _deadline(endpoint: Endpoint, limit_ns: int | None) -> int | None:
-    return None if limit_ns is None else endpoint.host.clock.now_ns + limit_ns
+    return None if limit_ns is None else endpoint.host.deadline(limit_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import selectors
 import warnings
 from collections.abc import Callable, Iterable, Sequence
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 from simnet import api, constants, pollers, stdlib
 from simnet.addresses import IP, InetAddress, is_multicast, present
 from simnet.current import current_host
-from simnet.errors import os_error
+from simnet.errors import SimnetError, os_error
 from simnet.files import Files
 from simnet.groups import Groups
 from simnet.interfaces import Addressing, Interface
 from simnet.limits import Limits
 from simnet.links import Link
 from simnet.names.resolver import Resolver
+from simnet.names.table import Names
 from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
@@ -45,14 +47,29 @@ _entered: ContextVar[_Entered | None] = ContextVar("simnet.entered_hosts", defau
 # Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
 _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
 _LOOPBACK_MTU = 65536  # bytes
+# What a router says of addresses that nobody has.
+_UNKNOWN = {"unreachable": errno.EHOSTUNREACH, "network": errno.ENETUNREACH, "silence": 0}
 # 1 January 2000: where a world's wall clock starts.
 EPOCH = 946684800
+
+
+def error_for_unknown(answer: str) -> int:
+    """The errno that `unknown` means, 0 for silence; ValueError for what it cannot be."""
+    if answer not in _UNKNOWN:
+        raise ValueError(f"unknown is one of {', '.join(_UNKNOWN)}, not {answer!r}")
+    return _UNKNOWN[answer]
+
+
+def answer_for_unknown(error: int) -> str:
+    """The reverse."""
+    return next(name for name, known in _UNKNOWN.items() if known == error)
 
 
 class Host(Addressing, api.Network):
     """One machine of a world. Its methods are the contract's; `with host:` makes it current.
 
-    Its clock may be wrong: `clock_offset` in seconds, and `clock_drift` in seconds per second.
+    Its clock may be wrong: `clock_offset` in seconds, and `clock_drift` in seconds per second. Then
+    sleeping and every timeout of a call are by that clock; TCP's own timers are the world's.
     """
 
     def __init__(
@@ -63,13 +80,17 @@ class Host(Addressing, api.Network):
         clock_offset: float = 0.0,
         clock_drift: float = 0.0,
     ) -> None:
-        if clock_drift <= -1:
+        if not -1 < clock_drift < float("inf"):
             raise ValueError(f"a clock that drifts by {clock_drift!r} does not go forward")
+        if not abs(clock_offset) < float("inf"):
+            raise ValueError(f"a clock is off by a number of seconds, not {clock_offset!r}")
         super().__init__(interfaces)
         self.world = world
         self.name = name
         self.clock_offset = clock_offset
         self.clock_drift = clock_drift
+        # Errno that a router answers it for addresses that nobody has; None: as to everybody.
+        self.unknown_error: int | None = None
         # Whether it runs, and what survives a crash if that is asked for.
         self.up = True
         self.disk: dict[Any, Any] = {}
@@ -85,7 +106,16 @@ class Host(Addressing, api.Network):
         # The links to other addresses, as far as used, and what routers said of the way there.
         self.links: dict[IP, Link] = {}
         self._path_mtus: dict[IP, int] = {}
-        self.resolver = Resolver(name, world.addresses_of, world.name_of, self.interface_names)
+        # Names that it alone knows; they come before the world's.
+        self.names = Names()
+        self.resolver = Resolver(
+            name,
+            world.addresses_of,
+            world.name_of,
+            self.interface_names,
+            (self.names, world.names),
+            self.scheduler.sleep,
+        )
         self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
         self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
         self.syn_cookies = SynCookies(world.decisions.stream(f"{name}/cookies"))
@@ -118,8 +148,12 @@ class Host(Addressing, api.Network):
         if self.is_local(ip):
             return _LOOPBACK_MTU
         known = self._path_mtus.get(ip)
-        if known is not None:
-            return known
+        return self.interface_mtu(ip) if known is None else known
+
+    def interface_mtu(self, ip: IP) -> int:
+        """The largest packet that the interface on the way to a destination takes, in bytes."""
+        if self.is_local(ip):
+            return _LOOPBACK_MTU
         link = self.wire.link_to(self, ip)
         return self.limits.mtu if link is None else max(self.limits.mtu, link.conditions.mtu)
 
@@ -152,10 +186,20 @@ class Host(Addressing, api.Network):
             if isinstance(connection, Tcp):
                 connection.path_changed()
 
+    @property
+    def unknown(self) -> str | None:
+        """What this host is told of addresses that nobody has (World.unknown); None: as others."""
+        return None if self.unknown_error is None else answer_for_unknown(self.unknown_error)
+
+    @unknown.setter
+    def unknown(self, answer: str | None) -> None:
+        self.unknown_error = None if answer is None else error_for_unknown(answer)
+
     # Failing
 
     def stop(self) -> None:
         """Lose everything but name, addresses and disk, without a word to anybody."""
+        self.leave_short_cuts()
         self.up = False
         self.world.close_host(self)
         for table in (self.tcp_ports, self.udp_ports):
@@ -164,6 +208,7 @@ class Host(Addressing, api.Network):
         self.files = Files()
         self.unix_names = unix.UnixNames(self.files)
         self.groups = Groups()
+        self.default_timeout_ns = None
         self._path_mtus.clear()
 
     def start(self, keep_disk: bool) -> None:
@@ -171,6 +216,11 @@ class Host(Addressing, api.Network):
         if not keep_disk:
             self.disk = {}
         self.up = True
+
+    def require_up(self) -> None:
+        """SimnetError if it has crashed: nothing runs on it."""
+        if not self.up:
+            raise SimnetError(f"host {self.name!r} has crashed: world.restart({self.name!r}) first")
 
     def present(self, address: InetAddress, family: int) -> Any:
         """An internal inet address as a socket of that family shows it."""
@@ -181,6 +231,7 @@ class Host(Addressing, api.Network):
 
         The endpoint's protocol is the real one (SO_PROTOCOL), also where 0 was asked for.
         """
+        self.require_up()
         if type & ~_TYPE_MASK:
             raise os_error(errno.EINVAL)
         if not 0 <= family < _FAMILIES:
@@ -265,9 +316,9 @@ class Host(Addressing, api.Network):
 
     def _deliver_unreachable(self, packet: Unreachable) -> None:
         about = packet.about
-        if packet.error == errno.EMSGSIZE:
-            self.learn_path_mtu(about.destination[0], packet.mtu)
         if isinstance(about, Segment):
+            if packet.error == errno.EMSGSIZE:
+                self.learn_path_mtu(about.destination[0], packet.mtu)
             target = self.tcp_ports.connections.get((about.source, about.destination))
         else:
             target = self.udp_receiver(about.source, about.destination)
@@ -358,6 +409,12 @@ class Host(Addressing, api.Network):
 
     # Time and tasks
 
+    def deadline(self, timeout_ns: int) -> int:
+        """The instant, by the world's clock, that is so far from now by the host's own."""
+        if self.clock_drift:
+            timeout_ns = math.ceil(timeout_ns / (1 + self.clock_drift))
+        return self.clock.now_ns + timeout_ns
+
     def sleep(self, seconds: float, /) -> None:
         if seconds < 0:
             raise ValueError("sleep length must be non-negative")
@@ -374,6 +431,7 @@ class Host(Addressing, api.Network):
     def spawn(
         self, function: Callable[..., Any], /, *args: Any, name: str | None = None
     ) -> SimTask:
+        self.require_up()
         self._tasks_started += 1
         with self:
             return self.scheduler.spawn(

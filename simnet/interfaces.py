@@ -58,14 +58,18 @@ def parse(addresses: Addresses) -> tuple[Interface, ...]:
     None of the addresses may be a loopback, a group, a wildcard or a broadcast address.
     """
     by_name = addresses if isinstance(addresses, Mapping) else {"eth0": addresses}
-    interfaces = [LOOPBACK]
+    interfaces, seen = [LOOPBACK], set[IP]()
     for name, texts in by_name.items():
         if not name or name in {interface.name for interface in interfaces}:
             raise ValueError(f"an interface needs a name of its own, not {name!r}")
         each = [texts] if isinstance(texts, str) else texts
-        parsed = dict(_parse_address(text) for text in each)
+        parsed = tuple(_parse_address(text) for text in each)
+        for ip, _ in parsed:
+            if ip in seen:
+                raise ValueError(f"{ip} is there twice")
+            seen.add(ip)
         if parsed:
-            interfaces.append(Interface(len(interfaces) + 1, name, tuple(parsed.items())))
+            interfaces.append(Interface(len(interfaces) + 1, name, parsed))
     return tuple(interfaces)
 
 
@@ -76,12 +80,18 @@ def _parse_address(text: str) -> tuple[IP, Network]:
         raise ValueError(f"{text!r} is not an IPv4 or IPv6 address")
     if is_any(ip) or is_loopback(ip) or is_multicast(ip) or ip == BROADCAST4:
         raise ValueError(f"{ip} cannot be a host's address")
+    if ip.startswith(("fe8", "fe9", "fea", "feb")):
+        raise ValueError(f"{ip} is an address of one link only: these are not modelled")
     longest = 32 if is_ipv4(ip) else 128
-    if not slash:
-        return ip, network_of(ip, _usual_prefix(ip))
-    if not (length.isdecimal() and int(length) <= longest):
+    if slash and not (length.isdecimal() and int(length) <= longest):
         raise ValueError(f"{text!r}: a prefix length is from 0 to {longest}")
-    return ip, network_of(ip, int(length))
+    network = network_of(ip, int(length) if slash else _usual_prefix(ip))
+    if network.version == 4 and network.prefixlen < 31:
+        if ip == str(network.network_address):
+            raise ValueError(f"{ip} is the address of the subnet {network} itself")
+        if ip == str(network.broadcast_address):
+            raise ValueError(f"{ip} is the broadcast address of the subnet {network}")
+    return ip, network
 
 
 def _usual_prefix(ip: IP) -> int:

@@ -50,7 +50,7 @@ _SELECT_EX = POLLPRI
 
 
 def _deadline_ns(host: Host, timeout_ns: int | None) -> int | None:
-    return None if timeout_ns is None else host.clock.now_ns + timeout_ns
+    return None if timeout_ns is None else host.deadline(timeout_ns)
 
 
 def _look_up(host: Host, number: int) -> Pollable:

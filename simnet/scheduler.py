@@ -127,8 +127,8 @@ class SimTask(api.Task):
         self._exception_seen = True
         return self._exception
 
-    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> SimTask | None:
-        """The body of its greenlet; who runs next."""
+    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """The body of its greenlet."""
         self.scheduled = False
         try:
             self._value = function(*args)
@@ -137,7 +137,7 @@ class SimTask(api.Task):
         except GreenletExit:
             # The world is closed or was collected: end without a word.
             self._ended.happened = True
-            return None
+            return
         except Exception as exc:
             self._exception = exc
         except BaseException as exc:
@@ -146,7 +146,8 @@ class SimTask(api.Task):
             self._exception_seen = True
             self.scheduler.interrupt_main(exc)
         self.has_ended()
-        return None if self.ending else self.scheduler.task_ended(self)
+        if not self.ending:
+            self.scheduler.task_ended(self)
 
     def has_ended(self) -> None:
         """Tell those who wait for it."""
@@ -200,14 +201,13 @@ class _Unstarted:
 
     gr_frame = None
 
-    def __init__(self, scheduler: Scheduler, task: SimTask, body: greenlet) -> None:
+    def __init__(self, task: SimTask, body: greenlet) -> None:
+        self.task = task
         self.body = body
-        self.scheduler = scheduler
-        self._task = task
 
     def switch(self) -> None:
         """Begin."""
-        self.scheduler.start(self._task)
+        self.task.scheduler.starter_of(self).switch()
 
 
 class Scheduler:
@@ -219,6 +219,13 @@ class Scheduler:
         self.main = SimTask(self, "main", None, 0)
         self._spawned = 0
         self.current = self.main
+        # Stands for what happens in no task (World.at), and may not wait.
+        self._event = SimTask(self, "event", None, -1)
+        self._event.ending = True
+        # Starts every task, whose greenlet is put in the list: a greenlet takes over the depth of
+        # recursion of the one that starts it, which would add up.
+        self._unborn: list[greenlet] = []
+        self._starter: greenlet | None = None
         self.tasks: dict[SimTask, None] = {}
         self.steps = 0
         self._choices = choices
@@ -228,7 +235,6 @@ class Scheduler:
         self._until_idle = False
         self._never = _Never()
         self.failed: list[SimTask] = []
-        self._starter: greenlet | None = None
 
     # Tasks
 
@@ -237,37 +243,26 @@ class Scheduler:
     ) -> SimTask:
         """A new task, ready to run, in a copy of the current context."""
         self.check_thread()
+        if self._starter is None:
+            self._starter = greenlet(_start_tasks, _root())
+            self._starter.switch(self._unborn, getcurrent())
         self._spawned += 1
         task = SimTask(self, name, host, self._spawned)
         body = greenlet(lambda: task.run(function, args), _root())
         body.gr_context = contextvars.copy_context()
-        task.greenlet = _Unstarted(self, task, body)
+        task.greenlet = _Unstarted(task, body)
         self.tasks[task] = None
         task.wake(EVERYTHING)
         return task
 
-    def start(self, task: SimTask) -> None:
-        """Run a task that has not begun yet.
-
-        A greenlet begins as deep in the stack, by the interpreter's count, as whoever starts it:
-        one of their own starts them all, lest each that ends and starts another goes deeper.
-        """
-        self._the_starter().switch(task)
-
-    def _the_starter(self) -> greenlet:
-        if self._starter is None:
-            self._starter = greenlet(self._start_one_after_the_other, _root())
+    def starter_of(self, unstarted: _Unstarted) -> greenlet:
+        """Whom to switch to so that a task begins."""
+        assert self._starter is not None
+        unstarted.task.greenlet = unstarted.body
+        self._unborn.append(unstarted.body)
         return self._starter
 
-    def _start_one_after_the_other(self, task: SimTask) -> None:
-        while True:
-            assert isinstance(task.greenlet, _Unstarted)
-            body = task.greenlet.body
-            task.greenlet = body
-            # Comes back with the next one: from `start`, or as the value of a task that has ended.
-            task = body.switch()
-
-    def task_ended(self, task: SimTask) -> SimTask:
+    def task_ended(self, task: SimTask) -> None:
         """Its greenlet is about to end: hand control to whoever is next."""
         del self.tasks[task]
         if task.failed:
@@ -275,11 +270,22 @@ class Scheduler:
         following = self._next()
         self.current = following
         assert isinstance(task.greenlet, greenlet)
+        # The starter refers to the last one that it started: that must not keep our context.
+        task.greenlet.gr_context = None
         to = following.greenlet
         assert to is not None
-        task.greenlet.parent = self._the_starter() if isinstance(to, _Unstarted) else to
+        task.greenlet.parent = self.starter_of(to) if isinstance(to, _Unstarted) else to
         task.greenlet = None
-        return following
+
+    def happen(self, function: Callable[[], object]) -> None:
+        """Call a function outside every task: it may not wait, and main gets its exception."""
+        before, self.current = self.current, self._event
+        try:
+            function()
+        except Exception as exc:
+            self.interrupt_main(exc)
+        finally:
+            self.current = before
 
     def check_thread(self) -> None:
         """A world belongs to the thread that made it."""
@@ -346,7 +352,7 @@ class Scheduler:
         if deadline_ns is not None:
             if deadline_ns <= clock.now_ns:
                 self._spin()
-                if not self.ready:
+                if not self.ready or task.ending:
                     return False
                 task.wake(EVERYTHING)
             else:
@@ -372,8 +378,8 @@ class Scheduler:
     def relax(self) -> None:
         """A call found nothing and will not wait: give others their turn."""
         self._spin()
-        if self.ready:
-            task = self.current
+        task = self.current
+        if self.ready and not task.ending:
             task.wake(EVERYTHING)
             self._switch_away(task)
 
@@ -386,6 +392,8 @@ class Scheduler:
             self.clock.advance(SPINNING_NS)
 
     def _switch_away(self, task: SimTask) -> None:
+        if task is self._event:
+            raise SimnetError("what World.at() and World.after() call must not wait: spawn a task")
         if task.ending:
             raise GreenletExit
         following = self._next()
@@ -447,6 +455,17 @@ class Scheduler:
         if not self.main.scheduled:
             self.main.scheduled = True
             self.ready.appendleft(self.main)
+
+    def interrupt_waiting_on(self, host: Host) -> None:
+        """A host has failed: tell those who wait on a socket of it, though they are not its own."""
+        for task in (self.main, *self.tasks):
+            if task.waiting is None or task is self.current:
+                continue
+            call, subject = task.waiting
+            if getattr(subject, "_home", None) is host:
+                what = f"host {host.name!r} crashed while {task.name!r} waited in {call} on it"
+                task.interruption = SimnetError(what)
+                task.wake(EVERYTHING)
 
     # Running from outside
 
@@ -514,9 +533,7 @@ class Scheduler:
             finally:
                 self.current = before
                 task.has_ended()
-        if host is None and self._starter is not None and self._starter is not getcurrent():
-            self._starter.parent = getcurrent()
-            self._starter.throw(GreenletExit)
+        if host is None:
             self._starter = None
 
     # Reports
@@ -558,6 +575,14 @@ class Scheduler:
         call, subject = task.waiting
         about = "" if subject is None else f" {subject!r}"
         return f"{task.name!r}{where}: {call}{about}{line}"
+
+
+def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:
+    """The body of the starter. It knows nothing of its world, which it would keep alive."""
+    back.switch()
+    del back
+    while True:
+        unborn.pop().switch()
 
 
 def _root() -> greenlet:

@@ -50,7 +50,7 @@ class Sending(SocketCore):
         view = view_of(data)
         flags = c_int(flags)
         timeout = self._timeout_ns
-        deadline_ns = self._clock.now_ns + timeout if timeout else None
+        deadline_ns = self._home.deadline(timeout) if timeout else None
         while True:
             view = view[self._send("sendall", view, flags, None, (), deadline_ns) :]
             if not view:
@@ -104,7 +104,7 @@ class Sending(SocketCore):
             return endpoint.send(part, flags, address, () if start else items)
 
         if self._timeout_ns:
-            deadline_ns = deadline_ns or self._clock.now_ns + self._timeout_ns
+            deadline_ns = deadline_ns or self._home.deadline(self._timeout_ns)
             count = self._try(
                 call, blocking.timed, endpoint, attempt, WRITABLE, deadline_ns, call, self
             )

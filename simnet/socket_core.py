@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from simnet import blocking, constants
 from simnet.addresses import present
 from simnet.arguments import inet_address, unix_address
-from simnet.clock import Clock
 from simnet.descriptors import Descriptor
 from simnet.errors import name_of, os_error
 from simnet.protocols.base import Endpoint
@@ -26,7 +25,6 @@ class SocketCore:
     """The state of a socket object, and the helpers of its methods."""
 
     __slots__ = (
-        "_clock",
         "_descriptor",
         "_family",
         "_home",
@@ -36,7 +34,6 @@ class SocketCore:
         "_type",
     )
 
-    _clock: Clock
     _descriptor: Descriptor
     _family: int
     _home: Host
@@ -85,7 +82,7 @@ class SocketCore:
         endpoint = self._endpoint()
         timeout = self._timeout_ns
         if timeout:
-            deadline_ns = self._clock.now_ns + timeout
+            deadline_ns = self._home.deadline(timeout)
             return blocking.timed(endpoint, attempt, mask, deadline_ns, call, self)
         if not endpoint.nonblocking:
             return blocking.until_result(endpoint, attempt, mask, limit_ns, call, self)

@@ -36,7 +36,6 @@ class socket(Receiving, Sending):
     ) -> None:
         self._descriptor = CLOSED
         host = the_host()
-        self._clock = host.clock
         self._home = host
         self._recent = host.trace.recent
         if fileno is not None:
@@ -133,7 +132,7 @@ class socket(Receiving, Sending):
         endpoint = self._endpoint()
         blocks = not endpoint.nonblocking
         limit_ns = endpoint.settings.sndtimeo_ns
-        deadline_ns = None if limit_ns is None else self._clock.now_ns + limit_ns
+        deadline_ns = None if limit_ns is None else self._home.deadline(limit_ns)
         while True:
             pending = errno.EINPROGRESS
             try:
@@ -157,7 +156,7 @@ class socket(Receiving, Sending):
                     raise os_error(pending)
             endpoint.hand_on()
         elif self._timeout_ns and pending == errno.EINPROGRESS:
-            deadline_ns = self._clock.now_ns + self._timeout_ns
+            deadline_ns = self._home.deadline(self._timeout_ns)
             blocking.timed(endpoint, self._connect_error, WRITABLE, deadline_ns, "connect", self)
         else:
             endpoint.host.scheduler.relax()

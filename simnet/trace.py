@@ -50,6 +50,8 @@ class Trace:
     def time_moved(self, now_ns: int) -> None:
         """From now on it is later."""
         self.recent.append((TIME, now_ns))
+        if len(self.recent) >= BLOCK:
+            self.fold()
 
     def fold(self) -> None:
         """Hash full blocks and let go of what is not kept. Cheap when there is nothing to do."""

@@ -15,11 +15,18 @@ from __future__ import annotations
 import errno
 import ipaddress
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from simnet.addresses import IP, InetAddress, is_ipv4
+from simnet.addresses import (
+    BROADCAST4,
+    IP,
+    InetAddress,
+    is_ipv4,
+    is_multicast,
+    is_of_interface,
+)
 from simnet.clock import SECOND_NS, Clock
 from simnet.decisions import Decisions
 from simnet.errors import name_of
@@ -81,18 +88,20 @@ class Segment(NamedTuple):
         return f"{names} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
 
     @property
-    def whole(self) -> bool:
-        """Whether it may not be cut into fragments (path MTU discovery sets IP's DF flag).
+    def size(self) -> int:
+        """Bytes with the headers of IP and TCP."""
+        size = (40 if "." in self.source[0] else 60) + len(self.payload)
+        if self.flags & SYN:
+            size += (4 if self.mss else 0) + (4 if self.wscale is not None else 0)
+        return size
+
+    @property
+    def uncut(self) -> int:
+        """Bytes that must cross in one piece: path MTU discovery sets IP's DF flag.
 
         On a path that takes less than segments are ever cut to, Linux leaves it to fragments.
         """
-        return self.size > SMALLEST_PATH_MTU
-
-    @property
-    def size(self) -> int:
-        """Bytes with the headers of IP and TCP."""
-        options = (4 if self.mss else 0) + (4 if self.wscale is not None else 0)
-        return (40 if is_ipv4(self.source[0]) else 60) + options + len(self.payload)
+        return self.size if self.size > SMALLEST_PATH_MTU else 0
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, and every field."""
@@ -125,16 +134,19 @@ class Datagram(NamedTuple):
     # whether the sender's own host hears it there too (IP_MULTICAST_LOOP).
     interface: int = 0
     looped: bool = True
-
-    @property
-    def whole(self) -> bool:
-        """Whether it may not be cut into fragments."""
-        return False
+    # The largest fragment that its sender cuts it into, in bytes with the IP header, and that no
+    # router may cut; 0 where routers may.
+    piece: int = 0
 
     @property
     def size(self) -> int:
         """Bytes with the headers of IP and UDP."""
-        return (28 if is_ipv4(self.source[0]) else 48) + len(self.payload)
+        return (28 if "." in self.source[0] else 48) + len(self.payload)
+
+    @property
+    def uncut(self) -> int:
+        """Bytes that must cross in one piece: 0 if routers may cut it as they like."""
+        return min(self.size, self.piece)
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, and every field."""
@@ -147,6 +159,7 @@ class Datagram(NamedTuple):
             self.hops,
             self.interface,
             int(self.looped),
+            self.piece,
         )
 
 
@@ -164,9 +177,9 @@ class Unreachable(NamedTuple):
     mtu: int = 0
 
     @property
-    def whole(self) -> bool:
-        """Whether it may not be cut into fragments."""
-        return False
+    def uncut(self) -> int:
+        """Bytes that must cross in one piece: it is small enough for any link."""
+        return 0
 
     @property
     def payload(self) -> bytes:
@@ -176,7 +189,7 @@ class Unreachable(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes with the headers of IP and ICMP, and the headers that it quotes."""
-        return 56 if is_ipv4(self.source[0]) else 96
+        return 56 if "." in self.source[0] else 96
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, who says what to whom, and about which packet."""
@@ -208,6 +221,8 @@ class Wire:
         self.faults = Chain(self.everything_changed)
         # Grows with every change of what all links depend on.
         self.version = 0
+        # What becomes of an exception in somebody's fault function.
+        self.fault_failed: Callable[[Exception], None] = _raise
         self._hosts: dict[IP, Host] = {}
         # The members of each subnet, with the index of their interface.
         self._subnets: dict[Network, dict[Host, int]] = {}
@@ -233,13 +248,17 @@ class Wire:
         """Who receives what `sender` sends to an address."""
         return sender if sender.is_local(ip) else self._hosts.get(ip)
 
-    def neighbours(self, host: Host, index: int) -> Iterator[tuple[Host, int]]:
-        """The other hosts of an interface's subnets, each once, with their interfaces."""
+    def neighbours(self, host: Host, index: int, ip: IP) -> Iterator[tuple[Host, int]]:
+        """The other hosts that hear what one sends to a group, or to everybody, on an interface.
+
+        Each once, with its own interface; a subnet's broadcast address means that subnet alone.
+        """
         found: dict[Host, int] = {}
         for interface in host.interfaces:
             if interface.index == index:
                 for _, network in interface.addresses:
-                    found.update(self._subnets[network])
+                    if is_multicast(ip) or ip in (BROADCAST4, str(network.broadcast_address)):
+                        found.update(self._subnets[network])
         found.pop(host, None)
         yield from found.items()
 
@@ -320,14 +339,15 @@ class Wire:
         if packet.looped:
             number = self.note_sent(sender, sender, packet) if self.recording else 0
             self._queue.append((sender, packet, number))
-        if packet.interface != LO and packet.hops:
-            for host, index in self.neighbours(sender, packet.interface or ETH0):
+        ip = packet.destination[0]
+        if packet.interface != LO and packet.hops and not is_of_interface(ip):
+            for host, index in self.neighbours(sender, packet.interface or ETH0, ip):
                 self.link(sender, host).send(packet._replace(interface=index))
 
     def _transmit_to_nobody(self, sender: Host, packet: Packet) -> None:
         number = self.note_sent(sender, None, packet)
         self.note_dropped(number, f"{sender.name}->", "no host")
-        error = self.unknown_error
+        error = self.unknown_error if sender.unknown_error is None else sender.unknown_error
         if not error:
             return
         if sender.is_neighbour(packet.destination[0]):
@@ -390,6 +410,14 @@ class Wire:
         self.trace.append(("sent", number, source.name, to, *packet.record(payload)))
         return number
 
+    def note_duplicated(self, number: int, where: str, reason: str) -> None:
+        """It will arrive once more."""
+        self.trace.append(("duplicated", number, where, reason))
+
     def note_dropped(self, number: int, where: str, reason: str) -> None:
         """It will not arrive."""
         self.trace.append(("dropped", number, where, reason))
+
+
+def _raise(exc: Exception) -> None:
+    raise exc

@@ -5,13 +5,11 @@ Two worlds share nothing, and a world is a function of its seed and of the code 
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable, Iterable, Sequence
+from contextvars import copy_context
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-
-import attrs
 
 from simnet import faults, stdlib
 from simnet.addresses import IP
@@ -21,10 +19,11 @@ from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
 from simnet.errors import NoCurrentHost
 from simnet.faults import Fault, FaultFunction
-from simnet.host import Host
+from simnet.host import Host, answer_for_unknown, error_for_unknown
 from simnet.interfaces import Addresses, parse
 from simnet.limits import Limits
 from simnet.links import Link
+from simnet.names.table import Names
 from simnet.protocols.base import Endpoint
 from simnet.scheduler import DEFAULT_MAX_STEPS, Scheduler
 from simnet.trace import Trace
@@ -35,9 +34,6 @@ if TYPE_CHECKING:
 
     from simnet.aio import EventLoop
 
-
-# What a router says of addresses that nobody has.
-_UNKNOWN = {"unreachable": errno.EHOSTUNREACH, "network": errno.ENETUNREACH, "silence": 0}
 
 # A host or its name.
 HostOrName = Host | str
@@ -67,9 +63,13 @@ class World:
         self.descriptors = DescriptorTable(Limits().nofile)
         self.wire = Wire(self.clock, self.decisions, self.trace, shortcut)
         self.hosts: dict[str, Host] = {}
+        # Names beside those of the hosts, which every host knows: several addresses, delays,
+        # failures. A host's own `names` come first.
+        self.names = Names()
         self._sockets = 0
         self._addresses_tried = 0
         self._partitions: list[Fault] = []
+        self.wire.fault_failed = self.scheduler.interrupt_main
 
     # Hosts
 
@@ -80,13 +80,15 @@ class World:
         ip: Addresses | None = None,
         clock_offset: float = 0.0,
         clock_drift: float = 0.0,
+        unknown: str | None = None,
     ) -> Host:
         """A new host. `ip` is its address, or several; one of 10.0.0.0/8 is chosen if left out.
 
         An address may have a prefix length ("10.1.0.1/16"); {"eth0": ..., "eth1": ...} names
         several interfaces. Without a length, an address of a private block (10/8, 172.16/12,
         192.168/16) belongs to that block's subnet, another one to a /24, an IPv6 one to a /64. The
-        clock of the host may be off by so many seconds, and by so many more each second.
+        clock of the host may be off by so many seconds, and by so many more each second. `unknown`
+        is what this host is told of addresses that nobody has, if not what the world says.
         """
         if not name or name in self.hosts:
             raise ValueError(f"a host needs a name of its own, not {name!r}")
@@ -97,6 +99,7 @@ class World:
                 if owner is not None:
                     raise ValueError(f"{address} is an address of host {owner.name!r} already")
         host = Host(self, name, interfaces, clock_offset, clock_drift)
+        host.unknown = unknown
         self.wire.attach(host)
         self.hosts[name] = host
         return host
@@ -153,48 +156,89 @@ class World:
 
     def default_link(self, **conditions: Any) -> None:
         """Change the conditions that are named for all pairs of hosts without their own."""
-        self.wire.set_default(attrs.evolve(self.wire.default_conditions, **conditions))
+        self.wire.set_default(self.wire.default_conditions.changed(conditions))
 
-    def fault(self, function: FaultFunction) -> Fault:
-        """Add a fault to every link; it is a context manager that takes itself off."""
-        return self.wire.faults.add(function)
+    def fault(self, function: FaultFunction, *, on_arrival: bool = False) -> Fault:
+        """Add a fault to every link; it is a context manager that takes itself off.
 
-    def partition(
+        It is asked when a packet is sent, or, `on_arrival`, when it arrives: then it may drop,
+        change or double the packet, but not delay it.
+        """
+        return self.wire.faults.add(function, on_sending=not on_arrival, on_arrival=on_arrival)
+
+    def partition(self, *groups: HostOrName | Iterable[HostOrName], one_way: bool = False) -> Fault:
+        """Let nothing through between groups of hosts; a single one is cut off from all others.
+
+        What is on its way is lost too, unless the partition ends before it would arrive. One way:
+        only from the first group to the second (or to all others) does nothing get through. It ends
+        with `remove()`, with the `with` block, or when the world heals.
+        """
+        side: dict[Host, int] = {}
+        for number, group in enumerate(groups):
+            for host in self._group(group):
+                if host in side:
+                    raise ValueError(f"host {host.name!r} cannot be on two sides of a partition")
+                side[host] = number
+        if not side or len(set(side.values())) < len(groups):
+            raise ValueError("a partition needs a host in each of its groups")
+        if one_way and len(groups) > 2:
+            raise ValueError("a partition of one way has one group, or two")
+        partition = self.wire.faults.add(
+            faults.partition, on_arrival=True, concerns=faults.separates(side, one_way)
+        )
+        self._partitions = [each for each in self._partitions if each.in_force]
+        self._partitions.append(partition)
+        named = tuple((host.name, number) for host, number in side.items())
+        self.trace.append(("partition", named, int(one_way)))
+        return partition
+
+    def _group(self, hosts: HostOrName | Iterable[HostOrName]) -> Iterable[Host]:
+        each = [hosts] if isinstance(hosts, (str, Host)) else hosts
+        return sorted({self._host(host) for host in each}, key=lambda host: host.name)
+
+    def heal(self) -> None:
+        """End every partition."""
+        for partition in self._partitions:
+            partition.remove()
+        self._partitions.clear()
+        self.trace.append(("heal",))
+
+    def hold(
         self,
         one: HostOrName | Iterable[HostOrName],
         other: HostOrName | Iterable[HostOrName],
         *,
         one_way: bool = False,
-    ) -> Fault:
-        """Let nothing through between two groups of hosts; one_way: from the first to the second.
+    ) -> None:
+        """Hold back what is on the way between two hosts or groups, and what they send from now on.
 
-        It ends with `remove()`, with the `with` block, or when the world heals.
+        One way: only what goes from the first to the second.
         """
+        for link in self._links_between(one, other, one_way):
+            link.hold()
+
+    def release(
+        self,
+        one: HostOrName | Iterable[HostOrName],
+        other: HostOrName | Iterable[HostOrName],
+        *,
+        one_way: bool = False,
+    ) -> None:
+        """Let go: what would have arrived meanwhile arrives now, in order; the rest in time."""
+        for link in self._links_between(one, other, one_way):
+            link.release()
+
+    def _links_between(
+        self,
+        one: HostOrName | Iterable[HostOrName],
+        other: HostOrName | Iterable[HostOrName],
+        one_way: bool,
+    ) -> Iterable[Link]:
         first, second = self._group(one), self._group(other)
-        if first & second:
-            raise ValueError("a host cannot be on both sides of a partition")
-        partition = self.fault(faults.partition(first, second, both_ways=not one_way))
-        self._partitions.append(partition)
-        return partition
-
-    def _group(self, hosts: HostOrName | Iterable[HostOrName]) -> frozenset[Host]:
-        each = [hosts] if isinstance(hosts, (str, Host)) else hosts
-        return frozenset(self._host(host) for host in each)
-
-    def heal(self) -> None:
-        """End every partition."""
-        while self._partitions:
-            self._partitions.pop().remove()
-
-    def hold(self, one: HostOrName, other: HostOrName) -> None:
-        """Hold back what is on the way between two hosts, and what they send from now on."""
-        self.link_between(one, other).hold()
-        self.link_between(other, one).hold()
-
-    def release(self, one: HostOrName, other: HostOrName) -> None:
-        """Let go of what was held back: it arrives now."""
-        self.link_between(one, other).release()
-        self.link_between(other, one).release()
+        pairs = [(source, target) for source in first for target in second]
+        if not one_way:
+            pairs += [(target, source) for source, target in pairs]
+        return [self.link_between(source, target) for source, target in pairs]
 
     @property
     def unknown(self) -> str:
@@ -204,14 +248,11 @@ class World:
         a subnet of the sender's own after 3 s of looking for it; 'network': a router says
         ENETUNREACH; 'silence': nothing is said at all.
         """
-        error = self.wire.unknown_error
-        return next(name for name, known in _UNKNOWN.items() if known == error)
+        return answer_for_unknown(self.wire.unknown_error)
 
     @unknown.setter
     def unknown(self, answer: str) -> None:
-        if answer not in _UNKNOWN:
-            raise ValueError(f"unknown is one of {', '.join(_UNKNOWN)}, not {answer!r}")
-        self.wire.unknown_error = _UNKNOWN[answer]
+        self.wire.unknown_error = error_for_unknown(answer)
 
     # Failures
 
@@ -221,6 +262,7 @@ class World:
         if found.up:
             self.trace.append(("crash", found.name))
             found.stop()
+            self.scheduler.interrupt_waiting_on(found)
 
     def restart(self, host: HostOrName, *, keep_disk: bool = False) -> None:
         """Start a crashed host again, with its name and addresses, and its `disk` if asked.
@@ -253,24 +295,36 @@ class World:
         """
         self.scheduler.run(None if until is None else nanoseconds(until))
 
-    def at(self, seconds: float, function: Callable[..., object], /, *args: object) -> Timer:
-        """Call a function at an instant of virtual time; it must not wait.
+    def at(
+        self, seconds: float, function: Callable[..., object], /, *args: Any, **kwargs: Any
+    ) -> Timer:
+        """Call a function at an instant of virtual time (now, if that has passed).
 
-        The timer's `cancel` takes that back. An exception is raised in the code outside all tasks.
+        It must not wait; it may spawn a task that does. It runs on the host that is current now.
+        The timer's `cancel` takes the call back. An exception is raised in the code outside all
+        tasks.
         """
-        return self.clock.call_at(nanoseconds(seconds), partial(self._happen, function, args))
+        return self._call_at(nanoseconds(seconds), partial(function, *args, **kwargs))
 
-    def after(self, seconds: float, function: Callable[..., object], /, *args: object) -> Timer:
+    def after(
+        self, seconds: float, function: Callable[..., object], /, *args: Any, **kwargs: Any
+    ) -> Timer:
         """The same, so many seconds from now."""
-        return self.clock.call_after(nanoseconds(seconds), partial(self._happen, function, args))
+        if seconds < 0:
+            raise ValueError(f"{seconds!r} seconds from now have passed already")
+        when_ns = self.clock.now_ns + nanoseconds(seconds)
+        return self._call_at(when_ns, partial(function, *args, **kwargs))
 
-    def _happen(self, function: Callable[..., object], args: tuple[object, ...]) -> None:
-        self.clock.round += 1
-        try:
-            function(*args)
-        except Exception as exc:
-            self.scheduler.interrupt_main(exc)
-        self.wire.flush()
+    def _call_at(self, when_ns: int, function: Callable[[], object]) -> Timer:
+        self.scheduler.check_thread()
+        context = copy_context()
+
+        def happen() -> None:
+            self.clock.round += 1
+            self.scheduler.happen(partial(context.run, function))
+            self.wire.flush()
+
+        return self.clock.call_at(when_ns, happen)
 
     def event_loop(self) -> EventLoop:
         """A new asyncio event loop of the current host, or of the only one."""

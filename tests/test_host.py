@@ -114,6 +114,64 @@ def test_tasks_are_named_after_their_host(client: Host) -> None:
     assert [task.name for task in tasks] == ["client-1", "mine", "client-3"]
 
 
+# Its clock
+
+
+def test_a_clock_may_be_off(world: World) -> None:
+    """By seconds: the time of day alone. Others are not touched."""
+    wrong = world.host("wrong", clock_offset=-3600.5)
+    world.hosts["client"].sleep(10)
+    right = world.hosts["client"]
+    assert wrong.time() - right.time() == -3600.5
+    assert wrong.monotonic() == right.monotonic() == 10
+
+
+@pytest.mark.parametrize("drift", [1.0, 0.25, -0.5])
+def test_a_clock_may_drift(world: World, drift: float) -> None:
+    """All that its programs do by the clock follows it: sleeping, timeouts of every kind."""
+    host = world.host("drifting", clock_drift=drift)
+
+    def waits(wait: Callable[[], object]) -> float:
+        before, before_there = world.now, host.monotonic()
+        wait()
+        assert host.monotonic() - before_there == pytest.approx(10)
+        return world.now - before
+
+    with host.socket(type=SOCK_DGRAM) as sock, host.selector() as selector:
+
+        def receive() -> None:
+            with pytest.raises(TimeoutError):
+                sock.recv(1)
+
+        selector.register(sock, 1)
+        poll = host.poll()
+        poll.register(sock, 1)
+        sock.settimeout(10)
+        ways: list[Callable[[], object]] = [
+            lambda: host.sleep(10),
+            receive,
+            lambda: host.select([sock], [], [], 10),
+            lambda: selector.select(10),
+            lambda: poll.poll(10_000),
+        ]
+        assert [waits(way) for way in ways] == pytest.approx([10 / (1 + drift)] * len(ways))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clock_drift": -1}, "a clock that drifts by -1 does not go forward"),
+        ({"clock_drift": float("nan")}, "a clock that drifts by nan"),
+        ({"clock_offset": float("inf")}, "a clock is off by a number of seconds, not inf"),
+    ],
+)
+def test_impossible_clocks_are_refused(world: World, options: Any, message: str) -> None:
+    """ValueError, and no host is left behind."""
+    with pytest.raises(ValueError, match=message):
+        world.host("other", **options)
+    assert "other" not in world.hosts
+
+
 # Names
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -615,3 +617,32 @@ def test_a_task_that_never_began_is_ended_too() -> None:
         task = world.host("alpha").spawn(begun.append, 1)
     assert task.done
     assert not begun
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["by its end", "while it waits"])
+def test_a_chain_of_tasks_is_no_deeper_than_one(waits: bool) -> None:
+    """A task that starts the next, and so on, thousands of times: none inherits its depth."""
+    with World() as world:
+        host, started = world.host("a"), []
+
+        def start_next(number: int) -> None:
+            started.append(number)
+            if number < 3000:
+                host.spawn(start_next, number + 1)
+            if waits:
+                host.sleep(1)
+
+        host.spawn(start_next, 0)
+        world.run()
+        assert started == list(range(3001))
+
+
+def test_a_world_that_ran_tasks_can_be_collected() -> None:
+    """What starts its tasks does not keep it."""
+    world = World()
+    host = world.host("a")
+    host.spawn(host.sleep, 1).result()
+    gone = weakref.ref(world)
+    del world, host
+    gc.collect()
+    assert gone() is None

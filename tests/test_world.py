@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from simnet.current import the_host
+from simnet.errors import SimnetError
 from simnet.host import Host
 from simnet.world import World, localhost
 
@@ -149,6 +151,120 @@ def test_the_exception_of_a_task_is_raised_by_run() -> None:
     with pytest.raises(ValueError, match="invalid literal"):
         world.run()
     world.run()
+
+
+def test_functions_are_called_at_their_instants() -> None:
+    """With their arguments, in the order of time, then in that of asking; unless taken back."""
+    world, seen = World(), []
+
+    def note(*args: object, **kwargs: object) -> None:
+        seen.append((world.now, *args, *kwargs.items()))
+
+    world.at(2, note, "late", by=1)
+    world.at(1, note, "early")
+    world.after(1, note, "after")
+    world.at(1.5, note, "never").cancel()
+    world.run()
+    world.at(0.5, note, "past")
+    world.run()
+    assert seen == [(1, "early"), (1, "after"), (2, "late", ("by", 1)), (2, "past")]
+
+
+def test_what_is_called_runs_where_it_was_asked_for() -> None:
+    """On the host that was current then, whichever task has just run."""
+    world, seen = World(), []
+    a, b = world.host("a"), world.host("b")
+    with a:
+        world.at(1, lambda: seen.append(the_host()))
+    with b:
+        world.at(1, lambda: seen.append(the_host()))
+        b.spawn(b.sleep, 2)
+    world.run()
+    assert seen == [a, b]
+
+
+def test_links_partitions_and_crashes_change_over_time() -> None:
+    """A connection lives through all of them."""
+    with World() as world:
+        server, client = world.host("server"), world.host("client")
+        world.link(server, client, latency=0.1)
+        world.at(1, world.link, server, client, latency=0.2, loss=0.5)
+        world.at(2, world.partition, server, client, one_way=True)
+        world.at(10, world.heal)
+        world.at(10, world.link, server, client, loss=0)
+        world.at(100, world.crash, server)
+        task = server.spawn(echo_once, server)
+        client.sleep(0)
+        with client.create_connection(("server", 80)) as sock:
+            for number in range(8):
+                client.sleep(1)
+                sock.sendall(b"%d" % number)
+            received = b""
+            while len(received) < 8:
+                received += sock.recv(100)
+            assert received == b"01234567"
+            assert 10 < world.now < 100
+            world.run()
+            assert task.done
+            assert world.now == 100
+
+
+def test_the_exception_of_a_call_is_raised_outside_all_tasks() -> None:
+    """Whoever waits goes on."""
+    world = World()
+    host = world.host("a")
+    task = host.spawn(host.sleep, 2)
+    world.at(1, int, "x")
+    with pytest.raises(ValueError, match="invalid literal"):
+        world.run()
+    assert world.now == 1
+    assert task.join()
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda host: host.sleep(1),
+        lambda host: host.create_server(("", 80)).accept(),
+        lambda host: host.socket(type=socket.SOCK_DGRAM).recv(1),
+        lambda host: host.select([host.socket(type=socket.SOCK_DGRAM)], [], [], 1),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:unclosed")
+def test_what_is_called_must_not_wait(wait: Callable[[Host], object]) -> None:
+    """SimnetError says what to do."""
+    with World() as world:
+        host = world.host("a")
+        host.spawn(host.sleep, 5)
+        world.at(1, wait, host)
+        with pytest.raises(SimnetError, match="must not wait: spawn a task"):
+            world.run()
+
+
+def test_what_is_called_may_do_what_does_not_wait() -> None:
+    """Look at the time, try without waiting, and spawn a task."""
+    with World() as world:
+        host, seen = world.host("a"), []
+        sock = host.socket(type=socket.SOCK_DGRAM)
+        sock.setblocking(False)
+
+        def look() -> None:
+            seen.append(host.monotonic())
+            with pytest.raises(BlockingIOError):
+                sock.recv(1)
+            host.spawn(lambda: (host.sleep(1), seen.append(world.now)))
+
+        host.spawn(host.sleep, 1)
+        world.at(1, look)
+        world.run()
+        assert seen == [1, 2]
+        sock.close()
+
+
+def test_the_past_cannot_be_asked_for() -> None:
+    """ValueError for a negative number of seconds from now."""
+    with pytest.raises(ValueError, match="-1 seconds from now have passed already"):
+        World().after(-1, print)
 
 
 # Ending

@@ -1,7 +1,8 @@
 """Names: getaddrinfo and its kin for one host, as glibc and CPython's C module answer them.
 
-What is known: numeric addresses in every spelling, 'localhost', and what the world's `names` says
-of its hosts. There is no DNS: every other name is unknown at once. The order of checks and the
+What is known: numeric addresses in every spelling, 'localhost', what the tables of names say of a
+name (table.py), which may take time or be an error, and the hosts of the world. There is no DNS:
+every other name is unknown at once. The order of checks and the
 errors are those of glibc 2.39, with a hosts file that has 'localhost' for IPv4 only. Not modelled:
 AI_ADDRCONFIG (a host has both families), internationalised canonical names.
 
@@ -48,6 +49,7 @@ from simnet.names.rules import (
     service_of,
     unnamed,
 )
+from simnet.names.table import Names
 
 _LOCALHOST = "localhost"
 _UNGIVEN: Any = object()
@@ -64,11 +66,16 @@ class Resolver:
         names: Callable[[str], Sequence[IP]],
         reverse: Callable[[IP], str | None] = lambda ip: None,
         interfaces: Callable[[], Sequence[tuple[int, str]]] = lambda: [(1, "lo")],
+        tables: Sequence[Names] = (),
+        wait: Callable[[float], None] = lambda seconds: None,
     ) -> None:
         self._host_name = host_name
         self._names = names
         self._reverse = reverse
         self._interfaces = interfaces
+        # Asked in this order, before the hosts; and how to wait for an answer, in seconds.
+        self._tables = tables
+        self._wait = wait
 
     # Addresses of names
 
@@ -155,6 +162,11 @@ class Resolver:
         lower = name.lower()
         if lower == _LOCALHOST:
             return lower, [LOOPBACK4]
+        entry = next(filter(None, (table.find(lower) for table in self._tables)), None)
+        if entry is not None:
+            if entry.delay:
+                self._wait(entry.delay)
+            return lower, entry.answer()
         for spelling in (name, lower):
             known = self._names(spelling)
             if known:

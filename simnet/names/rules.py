@@ -22,6 +22,10 @@ EAI_TEXTS = {
     socket.EAI_SOCKTYPE: "ai_socktype not supported",
     socket.EAI_SERVICE: "Servname not supported for ai_socktype",
     socket.EAI_ADDRFAMILY: "Address family for hostname not supported",
+    socket.EAI_AGAIN: "Temporary failure in name resolution",
+    socket.EAI_FAIL: "Non-recoverable failure in name resolution",
+    socket.EAI_NODATA: "No address associated with hostname",
+    socket.EAI_MEMORY: "Memory allocation failure",
 }
 HOST_NOT_FOUND, NO_RECOVERY = 1, 3
 _HERROR_TEXTS = {HOST_NOT_FOUND: "Unknown host", NO_RECOVERY: "Unknown server error"}

@@ -40,6 +40,7 @@ class Overrides:
     interface: int = 0
     tos: int | None = None
     hops: int | None = None
+    dontfrag: bool | None = None
 
 
 NO_OVERRIDES = Overrides()
@@ -104,8 +105,7 @@ def _ipv6_item(kind: int, data: bytes) -> _Found:
         hops = _number(data, -1, 255)
         return {} if hops < 0 else {"hops": hops}
     if kind == _DONTFRAG:
-        _number(data, 0, 1)
-        return {}
+        return {"dontfrag": bool(_number(data, 0, 1))}
     if kind == socket.IPV6_PKTINFO and len(data) >= _IN6_PKTINFO.size:
         source, index = _IN6_PKTINFO.unpack_from(data)
         return _source(socket.inet_ntop(socket.AF_INET6, source), index)
