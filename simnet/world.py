@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from simnet import faults, stdlib
+from simnet import api, faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import current_host
@@ -43,7 +43,7 @@ _UNKNOWN = {"unreachable": errno.EHOSTUNREACH, "network": errno.ENETUNREACH, "si
 HostOrName = Host | str
 
 
-class World:
+class World(api.Topology):
     """One simulation.
 
     `seed` decides whatever is left to chance. `record` keeps every record of the trace, and every
@@ -125,6 +125,11 @@ class World:
         """The name of the host that has an address."""
         owner = self.wire.owner(ip)
         return owner.name if owner is not None else None
+
+    def limit(self, host: HostOrName, **limits: Any) -> None:
+        """Change limits of a host from now on (limits.py); TypeError for an unknown one."""
+        found = self._host(host)
+        found.limits = attrs.evolve(found.limits, **limits)
 
     # Links
 
