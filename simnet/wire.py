@@ -264,7 +264,7 @@ class Wire:
 
     def is_ideal(self, host: Host, ip: IP) -> bool:
         """Whether nothing can happen on the way to an address and back, and nobody looks."""
-        if not self.shortcut:
+        if not self.shortcut or not host.up:
             return False
         link = self.link_to(host, ip)
         return link is None or (
