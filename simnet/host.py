@@ -113,15 +113,13 @@ class Host(Addressing, api.Network):
         """The largest backlog."""
         return self.limits.somaxconn
 
+    def interface_mtu(self, ip: IP) -> int:
+        """The largest packet of the interface that leads to a destination, in bytes."""
+        return _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
+
     def path_mtu(self, ip: IP) -> int:
         """The largest packet that the way to a destination takes as far as known, in bytes."""
-        if self.is_local(ip):
-            return _LOOPBACK_MTU
-        known = self._path_mtus.get(ip)
-        if known is not None:
-            return known
-        link = self.wire.link_to(self, ip)
-        return self.limits.mtu if link is None else max(self.limits.mtu, link.conditions.mtu)
+        return min(self.interface_mtu(ip), self._path_mtus.get(ip, _LOOPBACK_MTU))
 
     def learn_path_mtu(self, ip: IP, mtu: int) -> None:
         """A router said that larger packets do not get through (RFC 1191, RFC 8201)."""

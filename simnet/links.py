@@ -70,8 +70,8 @@ class Conditions:
 
     @property
     def instant(self) -> bool:
-        """Whether packets take no time and none is turned back."""
-        return not (self.latency or self.jitter or self.bandwidth) and self.mtu >= 1500
+        """Whether packets take no time."""
+        return not (self.latency or self.jitter or self.bandwidth)
 
     def faults(self) -> list[FaultFunction]:
         """The faults that the probabilities mean, in their order."""
@@ -162,7 +162,8 @@ class Link:
         self._jitter_ns = nanoseconds(conditions.jitter)
         self._bandwidth = conditions.bandwidth
         self.mtu = conditions.mtu
-        self._instant = conditions.instant and self._held is None
+        narrow = conditions.mtu < self.source.limits.mtu
+        self._instant = conditions.instant and not narrow and self._held is None
         self._ideal = self._instant and not (chain or self._flying or self._wire.recording)
 
     # Decisions

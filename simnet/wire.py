@@ -125,11 +125,8 @@ class Datagram(NamedTuple):
     # whether the sender's own host hears it there too (IP_MULTICAST_LOOP).
     interface: int = 0
     looped: bool = True
-
-    @property
-    def whole(self) -> bool:
-        """Whether it may not be cut into fragments."""
-        return False
+    # Whether a router may not cut it into fragments (IP's DF flag; always so for IPv6).
+    whole: bool = False
 
     @property
     def size(self) -> int:
@@ -147,6 +144,7 @@ class Datagram(NamedTuple):
             self.hops,
             self.interface,
             int(self.looped),
+            int(self.whole),
         )
 
 

@@ -130,6 +130,7 @@ class World(api.Topology):
         """Change limits of a host from now on (limits.py); TypeError for an unknown one."""
         found = self._host(host)
         found.limits = attrs.evolve(found.limits, **limits)
+        self.wire.everything_changed()
 
     # Links
 

@@ -44,7 +44,7 @@ IPV6_MTU_DISCOVER, IPV6_RECVERR, IPV6_MULTICAST_ALL = 23, 25, 29
 
 ANCILLARY = "ancillary items about what arrived"
 ERRORS = "a queue of errors, and errors of unconnected sockets"
-MTU_DISCOVERY = "discovery of the path's MTU"
+MTU_DISCOVERY = "segments that may be cut on their way"
 WAY = "treatment on the way"
 HOPS = "a limit to the number of hops"
 
@@ -167,7 +167,10 @@ IP_OPTIONS: tuple[Option, ...] = (
     _kept("IP_RECVOPTS", socket.IP_RECVOPTS, INET, 0, boolean, ANCILLARY, IP_INT),
     _kept("IP_RETOPTS", socket.IP_RETOPTS, INET, 0, boolean, ANCILLARY, IP_INT),
     _kept("IP_RECVERR", IP_RECVERR, INET, 0, boolean, ERRORS, IP_INT),
-    _kept("IP_MTU_DISCOVER", IP_MTU_DISCOVER, INET, 1, within(0, 5), MTU_DISCOVERY, IP_INT),
+    *(
+        _kept("IP_MTU_DISCOVER", IP_MTU_DISCOVER, kind, 1, within(0, 5), lacks, IP_INT)
+        for kind, lacks in ((UDP, ""), (TCP, MTU_DISCOVERY))
+    ),
     _kept(
         "IP_TRANSPARENT",
         socket.IP_TRANSPARENT,
@@ -273,8 +276,11 @@ IPV6_OPTIONS: tuple[Option, ...] = (
         _kept("IPV6_TCLASS", socket.IPV6_TCLASS, kind, 0, _traffic_class(mask), WAY, IPV6_INT)
         for kind, mask in ((UDP6, 0xFF), (TCP6, 0xFC))
     ),
-    _kept("IPV6_DONTFRAG", socket.IPV6_DONTFRAG, V6, 0, boolean, MTU_DISCOVERY, LAX_IPV6_INT),
-    _kept("IPV6_MTU_DISCOVER", IPV6_MTU_DISCOVER, V6, 1, within(0, 5), MTU_DISCOVERY, IPV6_INT),
+    _kept("IPV6_DONTFRAG", socket.IPV6_DONTFRAG, V6, 0, boolean, "", LAX_IPV6_INT),
+    *(
+        _kept("IPV6_MTU_DISCOVER", IPV6_MTU_DISCOVER, kind, 1, within(0, 5), lacks, IPV6_INT)
+        for kind, lacks in ((UDP6, ""), (TCP6, MTU_DISCOVERY))
+    ),
     _kept("IPV6_RECVERR", IPV6_RECVERR, V6, 0, boolean, ERRORS, IPV6_INT),
     *(
         _kept(name, getattr(socket, name), kind, 0, boolean, lacks, IPV6_INT)

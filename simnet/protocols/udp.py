@@ -61,6 +61,11 @@ _SKB = 256
 
 # IP_RECVERR and IPV6_RECVERR: hear of errors without being connected (ip(7)).
 _RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
+# IP_MTU_DISCOVER and IPV6_MTU_DISCOVER; IPV6_DONTFRAG.
+_DISCOVER, _DISCOVER6, _DONTFRAG6 = (0, 10), (41, 23), (41, 62)
+# Their values: never, where a router allows it, always, always but for what is known of the way,
+# and (after the interface alone) never: as they fit into it, or in fragments (ip(7)).
+_DONT, _WANT, _DO, _PROBE, _INTERFACE, _OMIT = range(6)
 # IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP: hear what is sent to groups through other interfaces.
 _LOOP, _LOOP6 = (0, 34), (41, 19)
 
@@ -282,6 +287,7 @@ class Udp(InetEndpoint):
             self._flow = target
         if len(data) > (_LARGEST4 if four else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
+        envelope = self._fitting(envelope, len(data))
         self.raise_pending()
         if self.shut & SEND_SHUTDOWN:
             raise os_error(errno.EPIPE)
@@ -329,7 +335,32 @@ class Udp(InetEndpoint):
         looped = interface == LO or bool(kept.get(_LOOP, 1))
         return envelope._replace(interface=interface, looped=looped)
 
+    def _discovery(self, four: bool) -> int:
+        """How the MTU of the way to a destination is to be found out."""
+        mode: int = self.settings.kept.get(_DISCOVER if four else _DISCOVER6, _WANT)
+        return mode
+
+    def _fitting(self, envelope: Datagram, size: int) -> Datagram:
+        """The same for so much data: EMSGSIZE if it is too large and must not be cut.
+
+        What is larger than the MTU otherwise leaves in fragments, which no router turns back.
+        """
+        ip = envelope.destination[0]
+        four, host = is_ipv4(ip), self.host
+        mode = self._discovery(four)
+        mtu = host.path_mtu(ip) if mode < _PROBE else host.interface_mtu(ip)
+        if envelope.size + size > mtu:
+            if mode in (_DO, _PROBE, _INTERFACE) or (
+                not four and self.settings.kept.get(_DONTFRAG6)
+            ):
+                raise os_error(errno.EMSGSIZE)
+            return envelope._replace(whole=False)
+        whole = host.is_unicast(ip) and (not four or mode in (_WANT, _DO, _PROBE))
+        return envelope._replace(whole=whole)
+
     def _send_more(self, data: bytes, flags: int) -> int:
+        assert self._begun is not None
+        self._begun = self._fitting(self._begun, sum(map(len, self._corked)) + len(data))
         self._corked.append(data)
         if not (flags & constants.MSG_MORE or self.cork):
             self._send_corked()
@@ -391,7 +422,9 @@ class Udp(InetEndpoint):
 
     def receive(self, packet: Packet) -> None:
         if isinstance(packet, Unreachable):
-            if self.remote is not None or self.settings.kept.get(_RECVERR[self.family]):
+            if self.settings.kept.get(_RECVERR[self.family]) or (
+                self.remote is not None and self._is_fatal(packet)
+            ):
                 self.fail(packet.error)
         elif isinstance(packet, Datagram):
             cost = memory_cost(len(packet.payload))
@@ -401,6 +434,13 @@ class Udp(InetEndpoint):
             self.queue.append((packet.payload, shown, cost, packet))
             self.used += cost
             self.notify(_DATA_READY)
+
+    def _is_fatal(self, packet: Unreachable) -> bool:
+        """Whether it concerns a connected socket (icmp_err_convert, __udp4_lib_err)."""
+        if packet.error == errno.EMSGSIZE:
+            four = is_ipv4(packet.about.destination[0])
+            return self._discovery(four) in (_WANT, _DO, _PROBE)
+        return packet.error not in (errno.ENETUNREACH, errno.EHOSTUNREACH)
 
     def recvfrom_now(self, size: int) -> tuple[bytes, InetAddress] | None:
         """The next datagram and its sender, if it fits and nothing is unusual."""
