@@ -2,13 +2,17 @@
 
 Its sockets are the standard library's (`isinstance(s, socket.socket)`), its tasks are threads, its
 time is the system's. Nothing is added to what the kernel does, except that a `Network` knows what
-it has handed out, so that leftovers can be reported and closed.
+it has handed out, so that leftovers can be reported and closed. A `Topology` has many hosts, each
+in a network namespace of its own.
 """
 
 from __future__ import annotations
 
+from realnet.hosts import Host
+from realnet.namespaces import Unavailable
 from realnet.network import Network
 from realnet.sockets import Socket
 from realnet.tasks import ThreadTask
+from realnet.topology import Topology
 
-__all__ = ["Network", "Socket", "ThreadTask"]
+__all__ = ["Host", "Network", "Socket", "ThreadTask", "Topology", "Unavailable"]

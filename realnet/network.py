@@ -11,6 +11,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from socket import SOCK_STREAM
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,10 @@ class Network(api.Network):
         self._tasks: list[ThreadTask] = []
         self._libc = ctypes.CDLL(None, use_errno=True)
 
+    def _here(self) -> AbstractContextManager[None]:
+        """Where the calls are made that depend on the machine: a subclass may go elsewhere."""
+        return contextlib.nullcontext()
+
     # Sockets
 
     def _count(self, sock: socket.socket) -> Socket:
@@ -51,22 +56,27 @@ class Network(api.Network):
     def socket(
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
     ) -> Any:
-        return Socket(family, type, proto, fileno).counted_in(self._sockets)
+        with self._here():
+            return Socket(family, type, proto, fileno).counted_in(self._sockets)
 
     def socketpair(
         self, family: int | None = None, type: int = SOCK_STREAM, proto: int = 0
     ) -> tuple[Any, Any]:
-        a, b = socket.socketpair(family, type, proto)
+        with self._here():
+            a, b = socket.socketpair(family, type, proto)
         return self._count(a), self._count(b)
 
     def create_connection(self, address: Any, *args: Any, **kwargs: Any) -> Any:
-        return self._count(socket.create_connection(address, *args, **kwargs))
+        with self._here():
+            return self._count(socket.create_connection(address, *args, **kwargs))
 
     def create_server(self, address: Any, **kwargs: Any) -> Any:
-        return self._count(socket.create_server(address, **kwargs))
+        with self._here():
+            return self._count(socket.create_server(address, **kwargs))
 
     def has_dualstack_ipv6(self) -> bool:
-        return socket.has_dualstack_ipv6()
+        with self._here():
+            return socket.has_dualstack_ipv6()
 
     def disconnect(self, sock: api.Socket) -> None:
         if self._libc.connect(sock.fileno(), _UNSPEC, len(_UNSPEC)) != 0:
@@ -79,7 +89,8 @@ class Network(api.Network):
     # Names
 
     def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        return socket.getaddrinfo(host, port, *args, **kwargs)
+        with self._here():
+            return socket.getaddrinfo(host, port, *args, **kwargs)
 
     def getnameinfo(self, sockaddr: Any, flags: int, /) -> tuple[str, str]:
         return socket.getnameinfo(sockaddr, flags)
@@ -106,7 +117,8 @@ class Network(api.Network):
         return socket.getservbyport(port, *protocolname)
 
     def if_nameindex(self) -> list[tuple[int, str]]:
-        return socket.if_nameindex()
+        with self._here():
+            return socket.if_nameindex()
 
     # Readiness
 
@@ -144,7 +156,11 @@ class Network(api.Network):
     def spawn(
         self, function: Callable[..., Any], /, *args: Any, name: str | None = None
     ) -> ThreadTask:
-        task = ThreadTask(function, args, name or f"task-{len(self._tasks) + 1}")
+        def run() -> Any:
+            with self._here():
+                return function(*args)
+
+        task = ThreadTask(run, (), name or f"task-{len(self._tasks) + 1}")
         self._tasks.append(task)
         return task
 
@@ -159,6 +175,13 @@ class Network(api.Network):
 
     def close(self) -> None:
         left = self.leftovers()
+        self._end_everything()
+        self.files.remove_tempdirs()
+        if left:
+            warnings.warn("left open: " + "; ".join(left), ResourceWarning, stacklevel=2)
+
+    def _end_everything(self) -> None:
+        """Close what is open, which ends the tasks that wait for it."""
         for sock in list(self._sockets):
             if sock.fileno() != -1:
                 _wake(sock)
@@ -166,9 +189,6 @@ class Network(api.Network):
         for task in self._tasks:
             task.join(1.0)
         self._tasks.clear()
-        self.files.remove_tempdirs()
-        if left:
-            warnings.warn("left open: " + "; ".join(left), ResourceWarning, stacklevel=2)
 
     def __enter__(self) -> Self:
         return self

@@ -1,8 +1,9 @@
-"""The contract: what a program may ask of a socket, of one host's network, and of a task.
+"""The contract: what a program may ask of a socket, of a host's network, of a task, of many hosts.
 
 Two backends keep it: the simulator (`simnet.World().host(...)`) and the operating system
-(`realnet.Network()`). The shape is that of the standard library's `socket`, `select` and
-`selectors`; where this text is silent, the Python documentation and Linux's manual pages hold.
+(`realnet.Network()`, `realnet.Topology().host(...)`). The shape is that of the standard library's
+`socket`, `select` and `selectors`; where this text is silent, the Python documentation and Linux's
+manual pages hold.
 
 Units and errors, everywhere:
 
@@ -22,13 +23,16 @@ from __future__ import annotations
 
 import selectors
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer, Self
 
+# `ip=` of a host: addresses for one interface, or by the names of several.
+HostAddresses = str | Sequence[str] | Mapping[str, str | Sequence[str]]
 # AF_INET: (host, port); AF_INET6: (host, port[, flowinfo[, scope_id]]); AF_UNIX: str or bytes.
 Address = Any
 Ancillary = tuple[int, int, bytes]  # (level, type, data), as in sendmsg(2)
@@ -500,3 +504,70 @@ class Network(ABC):
         traceback: TracebackType | None,
         /,
     ) -> None: ...
+
+
+class Topology(ABC):
+    """Several hosts, and the ways between them. A host is named by itself or by its name."""
+
+    @abstractmethod
+    def host(self, name: str, *, ip: HostAddresses | None = None) -> Network:
+        """A new host. `ip` is its address, or several; one of 10.0.0.0/8 is chosen if left out.
+
+        An address may have a prefix length ("10.1.0.1/16"); {"eth0": ..., "eth1": ...} names
+        several interfaces. Without a length, an address of a private block (10/8, 172.16/12,
+        192.168/16) belongs to that block's subnet, another one to a /24, an IPv6 one to a /64.
+        Hosts of one subnet are neighbours; a router leads to those of other subnets.
+        """
+
+    @abstractmethod
+    def limit(self, host: Any, **limits: Any) -> None:
+        """Change sysctls of a host by name (`tcp_syn_retries=1`), and the MTU of its interfaces.
+
+        They stay over a restart. TypeError for one that the backend does not know.
+        """
+
+    @abstractmethod
+    def link(self, source: Any, target: Any, *, symmetric: bool = True, **conditions: Any) -> Any:
+        """Change conditions of the way from one host to another, and of the way back.
+
+        Every backend knows `mtu`, in bytes. TypeError for one that it does not know, ValueError
+        for an impossible one.
+        """
+
+    @abstractmethod
+    def partition(
+        self, one: Any, other: Any, *, one_way: bool = False
+    ) -> AbstractContextManager[Any]:
+        """Let nothing through between two hosts or groups; one_way: from the first to the second.
+
+        It ends with the `with` block, or with `heal`.
+        """
+
+    @abstractmethod
+    def heal(self) -> None:
+        """End every partition."""
+
+    @property
+    @abstractmethod
+    def unknown(self) -> str:
+        """What the router says of addresses that nobody has.
+
+        'unreachable' (as it is at first): EHOSTUNREACH; 'network': ENETUNREACH; 'silence': nothing.
+        An address of a subnet of the sender's own is looked for, for 3 s: then it is EHOSTUNREACH.
+        """
+
+    @unknown.setter
+    @abstractmethod
+    def unknown(self, answer: str) -> None: ...
+
+    @abstractmethod
+    def crash(self, host: Any) -> None:
+        """Stop a host: its sockets vanish without a word, and the tasks that use them end."""
+
+    @abstractmethod
+    def restart(self, host: Any) -> None:
+        """Start a crashed host again, with its name and addresses. Nothing runs on it."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """End everything; twice is harmless."""

@@ -143,19 +143,13 @@ class Host(Addressing, api.Network):
         """The largest backlog."""
         return self.limits.somaxconn
 
+    def interface_mtu(self, ip: IP) -> int:
+        """The largest packet of the interface that leads to a destination, in bytes."""
+        return _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
+
     def path_mtu(self, ip: IP) -> int:
         """The largest packet that the way to a destination takes as far as known, in bytes."""
-        if self.is_local(ip):
-            return _LOOPBACK_MTU
-        known = self._path_mtus.get(ip)
-        return self.interface_mtu(ip) if known is None else known
-
-    def interface_mtu(self, ip: IP) -> int:
-        """The largest packet that the interface on the way to a destination takes, in bytes."""
-        if self.is_local(ip):
-            return _LOOPBACK_MTU
-        link = self.wire.link_to(self, ip)
-        return self.limits.mtu if link is None else max(self.limits.mtu, link.conditions.mtu)
+        return min(self.interface_mtu(ip), self._path_mtus.get(ip, _LOOPBACK_MTU))
 
     def learn_path_mtu(self, ip: IP, mtu: int) -> None:
         """A router said that larger packets do not get through (RFC 1191, RFC 8201)."""
@@ -199,6 +193,7 @@ class Host(Addressing, api.Network):
 
     def stop(self) -> None:
         """Lose everything but name, addresses and disk, without a word to anybody."""
+        # What closing says to the other end goes nowhere, as every packet of a host that is down.
         self.leave_short_cuts()
         self.up = False
         self.world.close_host(self)

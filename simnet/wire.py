@@ -188,8 +188,10 @@ class Unreachable(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes with the headers of IP and ICMP, and the headers that it quotes."""
-        return 56 if "." in self.source[0] else 96
+        """Bytes with the headers of IP and ICMP, and what it quotes (RFC 1812, RFC 4443)."""
+        if is_ipv4(self.source[0]):
+            return min(28 + self.about.size, 576)
+        return min(48 + self.about.size, 1280)
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, who says what to whom, and about which packet."""
@@ -283,7 +285,7 @@ class Wire:
 
     def is_ideal(self, host: Host, ip: IP) -> bool:
         """Whether nothing can happen on the way to an address and back, and nobody looks."""
-        if not self.shortcut:
+        if not self.shortcut or not host.up:
             return False
         link = self.link_to(host, ip)
         return link is None or (

@@ -11,7 +11,9 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from simnet import faults, stdlib
+import attrs
+
+from simnet import api, faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import current_host
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
 HostOrName = Host | str
 
 
-class World:
+class World(api.Topology):
     """One simulation.
 
     `seed` decides whatever is left to chance. `record` keeps every record of the trace, and every
@@ -128,6 +130,12 @@ class World:
         """The name of the host that has an address."""
         owner = self.wire.owner(ip)
         return owner.name if owner is not None else None
+
+    def limit(self, host: HostOrName, **limits: Any) -> None:
+        """Change limits of a host from now on (limits.py); TypeError for an unknown one."""
+        found = self._host(host)
+        found.limits = attrs.evolve(found.limits, **limits)
+        self.wire.everything_changed()
 
     # Links
 

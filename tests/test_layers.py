@@ -31,7 +31,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "simnet.readiness",
         "simnet.trace",
     ),
-    "the wire": ("simnet.faults", "simnet.links", "simnet.wire", "simnet.ports"),
+    "the wire": ("simnet.codec", "simnet.faults", "simnet.links", "simnet.wire", "simnet.ports"),
     "protocols": ("simnet.protocols", "simnet.protocols.*"),
     "the scheduler": ("simnet.scheduler",),
     "scenarios and the command line": (

@@ -318,6 +318,25 @@ def test_a_host_warns_about_what_it_leaves_open() -> None:
     assert sock.fileno() == -1
 
 
+# Limits
+
+
+def test_limits_of_a_host_change_by_name() -> None:
+    """The others stay; they outlive a crash. An unknown one is an error, and so is a stranger."""
+    world = World()
+    a, b = world.host("a"), world.host("b")
+    world.limit("a", tcp_syn_retries=1)
+    world.limit(a, somaxconn=5)
+    world.crash(a)
+    world.restart(a)
+    assert (a.limits.tcp_syn_retries, a.limits.somaxconn) == (1, 5)
+    assert b.limits == type(b.limits)()
+    with pytest.raises(TypeError, match="nonsense"):
+        world.limit(a, nonsense=1)
+    with pytest.raises(ValueError, match="no host of this world"):
+        World().limit(a, somaxconn=5)
+
+
 # The seed
 
 

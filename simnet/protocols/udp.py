@@ -62,6 +62,11 @@ _SKB = 256
 
 # IP_RECVERR and IPV6_RECVERR: hear of errors without being connected (ip(7)).
 _RECVERR = {constants.AF_INET: (0, 11), constants.AF_INET6: (41, 25)}
+# IP_MTU_DISCOVER and IPV6_MTU_DISCOVER; IPV6_DONTFRAG.
+_DISCOVER, _DISCOVER6, _DONTFRAG6 = (0, 10), (41, 23), (41, 62)
+# Their values: never, where a router allows it, always, always but for what is known of the way,
+# and (after the interface alone) never: as they fit into it, or in fragments (ip(7)).
+_DONT, _WANT, _DO, _PROBE, _INTERFACE, _OMIT = range(6)
 # IP_MULTICAST_LOOP and IPV6_MULTICAST_LOOP: hear what is sent to groups through other interfaces.
 _LOOP, _LOOP6 = (0, 34), (41, 19)
 

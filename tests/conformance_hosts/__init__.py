@@ -1,0 +1,1 @@
+"""Cases with several hosts: the same body on the kernel and in the simulator."""

@@ -1,0 +1,1 @@
+"""The simulator's TCP against the kernel's, packet by packet, over a TUN device."""
