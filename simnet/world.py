@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from simnet import faults, stdlib
+from simnet import drops, faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import current_host
@@ -50,6 +50,9 @@ class World:
     segment in it. `shortcut=False` sends every byte in segments, also where nothing could tell.
     `max_steps` bounds how often control may change hands before StepLimit is raised.
     """
+
+    # For those who may have a world of another backend: this one can do what no machine can.
+    virtual_time = True
 
     def __init__(
         self,
@@ -185,6 +188,17 @@ class World:
         """End every partition."""
         while self._partitions:
             self._partitions.pop().remove()
+
+    def drop(
+        self, source: HostOrName, target: HostOrName, *, packets: str, count: int = 1
+    ) -> Fault:
+        """Lose the next packets of a kind on one way, so many of them.
+
+        Kinds: 'SYN' (alone), 'SYN|ACK', 'ACK' (nothing else in it), 'data' (of TCP), 'FIN', 'RST',
+        'UDP', 'ICMP', 'IPv6' and 'any'. It ends after the last, with `remove()`, or with the
+        `with` block.
+        """
+        return drops.drop(self.link_between(source, target), packets, count)
 
     def hold(self, one: HostOrName, other: HostOrName) -> None:
         """Hold back what is on the way between two hosts, and what they send from now on."""

@@ -53,7 +53,7 @@ def play(write: Write, backend: str) -> Callable[..., Report]:
     """Replay steps on the backend of the test."""
 
     def play(steps: str, **options: float) -> Report:
-        return run(scenario_of(write(steps)), backend, backends.factory(backend), **options)
+        return run(scenario_of(write(steps)), backends.load(backend), **options)
 
     return play
 
@@ -69,5 +69,9 @@ def register(monkeypatch: pytest.MonkeyPatch, values: Iterable[str], both: tuple
     for text in values:
         name, _, value = text.partition("=")
         entries[name] = EntryPoint(name, value, backends.GROUP)
-    monkeypatch.setattr(backends, "_entries", lambda: entries)
+    monkeypatch.setattr(
+        backends,
+        "_entries",
+        lambda group=backends.GROUP: entries if group == backends.GROUP else {},
+    )
     monkeypatch.setattr(backends, "BOTH", both)
