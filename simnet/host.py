@@ -156,6 +156,7 @@ class Host(Addressing, api.Network):
 
     def stop(self) -> None:
         """Lose everything but name, addresses and disk, without a word to anybody."""
+        self.leave_short_cuts()
         self.up = False
         self.world.close_host(self)
         for table in (self.tcp_ports, self.udp_ports):
