@@ -70,7 +70,7 @@ class Document:
     name: Word
     shows: Word
     sim_only: Word | None = None
-    seed: Seed | None = None
+    seed: Seed = 0
     hosts: tuple[HostPlan, ...] = ()
     links: tuple[LinkPlan, ...] = ()
     unknown_addresses: Answer | None = None

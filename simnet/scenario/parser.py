@@ -82,9 +82,9 @@ class _Meaning:
         self._busy: dict[str, _Busy] = {}
         self._setting: Setting | None = None
         if document.hosts:
-            seed = 0 if document.seed is None else document.seed
-            unknown = document.unknown_addresses
-            self._setting = Setting(document.hosts, document.links, seed, unknown)
+            self._setting = Setting(
+                document.hosts, document.links, document.seed, document.unknown_addresses
+            )
         self._course = Course(self._setting)
 
     def scenario(self, path: str) -> Scenario:

@@ -37,6 +37,22 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
+def write_hosts(tmp_path: Path) -> Write:
+    """Write a scenario of two hosts: its steps, and what is said of them before."""
+
+    def write(steps: str, setting: str = "", *, name: str = "story.yaml") -> Path:
+        head = (
+            "name: A story\nshows: Something.\nhosts:\n  a: {ip: 10.0.0.1}\n  b: {ip: 10.0.0.2}\n"
+        )
+        body = indent(dedent(steps).strip("\n"), "  ")
+        path = tmp_path / name
+        path.write_text(f"{head}{dedent(setting)}steps:\n{body}\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
 def mistakes(tmp_path: Path) -> Callable[[Path], list[str]]:
     """What is wrong with a file, one text each, without its directory."""
 
