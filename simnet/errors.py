@@ -26,7 +26,7 @@ class NoCurrentHost(SimnetError, LookupError):
     """A simulated call was made outside every host."""
 
 
-class Unavailable(SimnetError):
+class Unavailable(OSError):
     """A backend cannot be had on this machine, or by this user; the message says why."""
 
 

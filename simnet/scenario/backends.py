@@ -1,7 +1,7 @@
 """Backends by name, through the entry-point groups `simnet.backends` and `simnet.worlds`.
 
-The first makes a network of one host. The second, under the same name, makes a world of several: a
-callable that takes `seed=` and returns what `stage` calls a World. A backend may lack it.
+The first makes a network of one host. The second, under the same name, makes what `stage` calls a
+World, of several hosts; a backend may lack it.
 """
 
 from __future__ import annotations

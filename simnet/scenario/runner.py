@@ -122,9 +122,9 @@ def _stage(scenario: Scenario, backend: Backend) -> Stage:
     if setting is None:
         return OneHost(backend.network())
     assert backend.world is not None
-    world = backend.world(seed=setting.seed)
+    world = backend.world(seed=setting.seed) if backend.virtual else backend.world()
     try:
-        return ManyHosts(world, setting)
+        return ManyHosts(world, setting, backend.virtual)
     except BaseException:
         world.close()
         raise

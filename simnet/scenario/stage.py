@@ -38,14 +38,10 @@ class Removable(Protocol):
 class World(Protocol):
     """What scenarios ask of a world of several hosts, on any backend.
 
-    Only one with virtual time (an attribute `virtual_time` of what makes it is true) is asked for
-    the rest as well: conditions of links besides `mtu`, `link_between` with `hold` and `release`,
-    `drop`, `at` and `after`, and clocks that are off.
+    Only one with virtual time (an attribute `virtual_time` of what makes it is true) is given a
+    seed, and asked for the rest as well: `now` and `run`, conditions of links besides `mtu`,
+    `link_between` with `hold` and `release`, `drop`, `at` and `after`, and clocks that are off.
     """
-
-    @property
-    def now(self) -> float:
-        """Seconds since it began."""
 
     def host(self, name: str, *, ip: Any) -> Network:
         """A new host with those addresses."""
@@ -64,9 +60,6 @@ class World(Protocol):
 
     def restart(self, host: str) -> None:
         """Start it again."""
-
-    def run(self, until: float) -> None:
-        """Let time pass until an instant in seconds."""
 
     def close(self) -> None:
         """End it."""
@@ -131,8 +124,9 @@ class OneHost:
 class ManyHosts:
     """A world of several hosts."""
 
-    def __init__(self, world: Any, setting: Setting) -> None:
+    def __init__(self, world: Any, setting: Setting, virtual: bool) -> None:
         self._world = world
+        self._virtual = virtual
         self._down: set[str] = set()
         self._partitions: dict[str, Removable] = {}
         self._hosts: dict[str, Network] = {}
@@ -155,13 +149,19 @@ class ManyHosts:
         return self._hosts[self._host_of[actor]]
 
     def now(self) -> float:
-        return float(self._world.now)
+        if self._virtual:
+            return float(self._world.now)
+        return self._any_host.monotonic()
+
+    @property
+    def _any_host(self) -> Network:
+        return next(iter(self._hosts.values()))
 
     def down(self, actor: str) -> bool:
         return self._host_of[actor] in self._down
 
     def trace_tail(self) -> Sequence[str]:
-        return _tail_of(next(iter(self._hosts.values())))
+        return _tail_of(self._any_host)
 
     def close(self) -> None:
         self._world.close()
@@ -179,8 +179,10 @@ class ManyHosts:
     def _perform(self, happening: Happening) -> None:
         event, world = happening.event, self._world
         match event:
-            case Wait(seconds):
+            case Wait(seconds) if self._virtual:
                 world.run(until=world.now + seconds)
+            case Wait(seconds):
+                self._any_host.sleep(seconds)
             case Partition(way):
                 one_way = not way.both_ways
                 fault = world.partition(way.sources, way.targets, one_way=one_way)

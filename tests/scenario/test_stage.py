@@ -191,14 +191,14 @@ def test_a_backend_of_one_host_skips_stories_of_several(write_hosts: Write) -> N
 def test_a_backend_that_is_no_simulator_skips_what_needs_one(write_hosts: Write) -> None:
     """Everything that needs it is named; the world is not even made."""
     scenario = scenario_of(write_hosts("- wait: 9\n- drop: a -> b\n  packets: FIN"))
-    report = run(scenario, Backend("real", realnet.Network, lambda seed: pytest.fail("made")))
+    report = run(scenario, Backend("real", realnet.Network, lambda: pytest.fail("made")))
     assert (report.status, report.skipped) == ("skip", "sim only: drop, 9 seconds")
 
 
 def test_a_world_that_cannot_be_had_skips_the_story(write_hosts: Write) -> None:
     """The backend says why."""
 
-    def world(seed: Any) -> Any:
+    def world() -> Any:
         raise Unavailable("only root may have namespaces")
 
     report = run(scenario_of(write_hosts("- wait: 1")), Backend("real", realnet.Network, world))
@@ -208,7 +208,7 @@ def test_a_world_that_cannot_be_had_skips_the_story(write_hosts: Write) -> None:
 def test_a_world_that_does_not_start_is_an_error(write_hosts: Write) -> None:
     """It is not the scenario's failure, and no reason to skip it."""
 
-    def world(seed: Any) -> Any:
+    def world() -> Any:
         raise OSError("no network today")
 
     report = run(scenario_of(write_hosts("- wait: 1")), Backend("real", realnet.Network, world))
