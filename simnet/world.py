@@ -129,6 +129,12 @@ class World:
         owner = self.wire.owner(ip)
         return owner.name if owner is not None else None
 
+    def limit(self, host: HostOrName, **limits: Any) -> None:
+        """Change limits of a host from now on (limits.py); TypeError for an unknown one."""
+        found = self._host(host)
+        found.limits = attrs.evolve(found.limits, **limits)
+        self.wire.everything_changed()
+
     # Links
 
     def link(

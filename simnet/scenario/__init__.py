@@ -32,6 +32,7 @@ Several hosts stand in place of `actors:`. Each has an actor of its own name, un
     hosts:
       server: {ip: [10.0.0.1, fd00::1], actors: [accepter, worker]}
       client: {ip: 10.1.0.1/16, clock offset: 30}           (also clock drift; in seconds)
+      old: {ip: 10.1.0.2/16, limits: {tcp_syn_retries: 2}}  (settings of its kernel)
     links:
       client <-> server: {latency: 0.05}                    (both ways; -> is one way)
       default: {bandwidth: 8 * MiB, queue: 20}              (all that have none of their own)

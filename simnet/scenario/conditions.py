@@ -1,6 +1,6 @@
-"""What can be said of a link, and the ranges of numbers everywhere in a scenario.
+"""What can be said of a link and of a kernel, and the ranges of numbers everywhere in a scenario.
 
-The words are those of `World.link`; what they do is the world's business.
+The words are those of `World.link` and `World.limit`; what they do is the world's business.
 """
 
 from __future__ import annotations
@@ -66,4 +66,26 @@ CONDITIONS: dict[str, Quantity] = {
     "mtu": Quantity(
         "a whole number of bytes from 68 to 65536", lambda value: 68 <= value <= 65536, whole=True
     ),
+}
+
+
+def _whole(low: int, high: int) -> Quantity:
+    words = f"a whole number from {low} to {high}"
+    return Quantity(words, lambda value: low <= value <= high, whole=True)
+
+
+# Settings of a host's kernel, by the names of sysctls, and what those take (tried on Linux 6.18).
+LIMITS: dict[str, Quantity] = {
+    "tcp_syn_retries": _whole(1, 127),
+    "tcp_syn_linear_timeouts": _whole(0, 127),
+    "tcp_synack_retries": _whole(0, 255),
+    "tcp_syncookies": _whole(0, 1),
+    "tcp_retries2": _whole(0, 255),
+    "tcp_orphan_retries": _whole(0, 255),
+    "tcp_fin_timeout": _whole(1, 32767),
+    "tcp_keepalive_time": _whole(1, 32767),
+    "tcp_keepalive_intvl": _whole(1, 32767),
+    "tcp_keepalive_probes": _whole(1, 255),
+    "somaxconn": _whole(0, 65535),
+    "default_ttl": _whole(1, 255),
 }

@@ -12,7 +12,7 @@ from simnet.scenario.ways import Way
 
 @attrs.frozen
 class HostPlan:
-    """A host: its addresses, the actors on it, and how wrong its clock is."""
+    """A host: its addresses, the actors on it, its kernel's settings, how wrong its clock is."""
 
     name: str
     ips: tuple[str, ...]
@@ -20,6 +20,7 @@ class HostPlan:
     # Seconds, and seconds per second.
     clock_offset: float = 0.0
     clock_drift: float = 0.0
+    limits: Mapping[str, float] = attrs.Factory(dict)
 
 
 @attrs.frozen

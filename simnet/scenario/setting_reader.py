@@ -11,7 +11,7 @@ import attrs
 import yaml
 
 from simnet.scenario import conditions, ways
-from simnet.scenario.conditions import CONDITIONS, Quantity
+from simnet.scenario.conditions import CONDITIONS, LIMITS, Quantity
 from simnet.scenario.nodes import describe
 from simnet.scenario.places import Skip, nearest, one_of
 from simnet.scenario.setting import (
@@ -50,7 +50,7 @@ EVENTS = (*_OF_WAYS, "drop", "links", *_OF_HOSTS, "wait")
 _WHEN = ("after", "at")
 _OF_DROP = ("packets", "count")
 DETAILS = (*_WHEN, *_OF_DROP)
-_HOST_KEYS = ("ip", "actors", "clock offset", "clock drift")
+_HOST_KEYS = ("ip", "actors", "limits", "clock offset", "clock drift")
 
 Nodes = Mapping[str, tuple[yaml.Node, yaml.Node]]
 
@@ -130,6 +130,8 @@ class SettingReader:
                     for word in words:
                         self._reader.add_actor(word.text, word.where)
                     plan = attrs.evolve(plan, actors=tuple(word.text for word in words))
+                elif key == "limits":
+                    plan = attrs.evolve(plan, limits=self._numbers(value, "limits", LIMITS))
                 elif key == "clock offset":
                     plan = attrs.evolve(plan, clock_offset=self.number(value, conditions.OFFSET))
                 else:
@@ -178,20 +180,23 @@ class SettingReader:
                 if not understood:
                     way, understood = self.way(key_node), True
             with suppress(Skip):
-                values = self._conditions(value)
+                values = self._numbers(value, "conditions", CONDITIONS)
                 if understood:
                     plans.append(LinkPlan(way, values))
         return tuple(plans)
 
-    def _conditions(self, node: yaml.Node) -> dict[str, float]:
-        right = tuple(CONDITIONS)
+    def _numbers(
+        self, node: yaml.Node, what: str, quantities: Mapping[str, Quantity]
+    ) -> dict[str, float]:
+        """Numbers by name, each in its range."""
+        right = tuple(quantities)
         values = {}
-        parts = self._parts(node, f"conditions among {one_of(right)}", right)
+        parts = self._parts(node, f"{what} among {one_of(right)}", right)
         if not parts and isinstance(node, yaml.MappingNode) and not node.value:
             self._reader.note(node, f"expected one of {one_of(right)}, found none")
         for key, (_, value) in parts.items():
             with suppress(Skip):
-                values[key] = self.number(value, CONDITIONS[key])
+                values[key] = self.number(value, quantities[key])
         return values
 
     # Events

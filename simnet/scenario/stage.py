@@ -46,6 +46,9 @@ class World(Protocol):
     def host(self, name: str, *, ip: Any) -> Network:
         """A new host with those addresses."""
 
+    def limit(self, host: str, **limits: Any) -> None:
+        """Change settings of a host's kernel."""
+
     def link(self, source: str, target: str, *, symmetric: bool, **conditions: Any) -> Any:
         """Change conditions."""
 
@@ -141,6 +144,8 @@ class ManyHosts:
                 if value
             }
             self._hosts[plan.name] = world.host(plan.name, ip=plan.ips, **clock)
+            if plan.limits:
+                world.limit(plan.name, **plan.limits)
         if setting.unknown is not None:
             world.unknown = setting.unknown
         self._link(setting.links)

@@ -6,8 +6,9 @@ import attrs
 import pytest
 
 from simnet.drops import KINDS
+from simnet.limits import Limits
 from simnet.links import Conditions
-from simnet.scenario.conditions import CONDITIONS, COUNT, SECONDS, Quantity
+from simnet.scenario.conditions import CONDITIONS, COUNT, LIMITS, SECONDS, Quantity
 from simnet.scenario.places import Mistake, Place
 from simnet.scenario.setting_reader import PACKETS
 
@@ -17,6 +18,14 @@ WHERE = Place("story.yaml")
 def test_every_condition_of_a_link_has_its_word() -> None:
     """None is missing, and none is there that a link does not know."""
     assert list(CONDITIONS) == [field.name for field in attrs.fields(Conditions)]
+
+
+def test_every_setting_of_a_kernel_is_one_that_hosts_have() -> None:
+    """Each limit is a field of the simulator's, whose default it would take itself."""
+    assert LIMITS.keys() <= attrs.fields_dict(Limits).keys()
+    for name, quantity in LIMITS.items():
+        default = int(getattr(Limits(), name))
+        assert quantity.read(str(default), WHERE, True) == default
 
 
 def test_every_kind_of_packet_has_its_word() -> None:

@@ -31,12 +31,12 @@ Mistakes = Callable[[Path], list[str]]
 HOSTS = {
     "no hosts": ("{}", "3:8: expected hosts such as 'server: {ip: 10.0.0.1}', found none"),
     "a list": ("[a, b]", "3:8: expected hosts such as 'server: {ip: 10.0.0.1}' (a mapping)"),
-    "not a mapping": ("{a: 10.0.0.1}", "3:12: expected a host with ip, actors, clock offset or"),
+    "not a mapping": ("{a: 10.0.0.1}", "3:12: expected a host with ip, actors, limits, clock"),
     "no address": ("{a: {}}", "3:12: the key 'ip' is missing"),
     "unknown key": (
         "{a: {ip: 10.0.0.1, actor: [x]}}",
-        "3:27: unknown key 'actor': expected ip, actors, clock offset or clock drift; "
-        "did you mean 'actors'?",
+        "3:27: unknown key 'actor': expected ip, actors, limits, clock offset or clock "
+        "drift; did you mean 'actors'?",
     ),
     "not an address": (
         "{a: {ip: 10.0.0}}",
@@ -62,6 +62,14 @@ HOSTS = {
     "an actor twice": (
         "{a: {ip: 10.0.0.1}, b: {ip: 10.0.0.2, actors: [a]}}",
         "3:55: the actor 'a' is named twice",
+    ),
+    "an unknown limit": (
+        "{a: {ip: 10.0.0.1, limits: {tcp_syn_retires: 1}}}",
+        "3:36: unknown key 'tcp_syn_retires': expected tcp_syn_retries, tcp_syn_linear_timeouts",
+    ),
+    "a limit out of range": (
+        "{a: {ip: 10.0.0.1, limits: {tcp_syn_retries: 0}}}",
+        "3:53: expected a whole number from 1 to 127, found '0'",
     ),
     "a clock of words": (
         "{a: {ip: 10.0.0.1, clock offset: late}}",
@@ -237,7 +245,7 @@ name: A story
 shows: Something.
 hosts:
   one: {ip: [10.0.0.1/24, fd00::1], actors: [x, y]}
-  two: {ip: 10.0.0.2, clock offset: -3, clock drift: 0.5}
+  two: {ip: 10.0.0.2, clock offset: -3, clock drift: 0.5, limits: {somaxconn: 2}}
 links:
   default: {latency: 0.5}
   one -> two: {queue: 2 * 3}
@@ -252,7 +260,7 @@ steps:
     assert scenario.setting == Setting(
         (
             HostPlan("one", ("10.0.0.1/24", "fd00::1"), ("x", "y")),
-            HostPlan("two", ("10.0.0.2",), ("two",), -3, 0.5),
+            HostPlan("two", ("10.0.0.2",), ("two",), -3, 0.5, {"somaxconn": 2}),
         ),
         (
             LinkPlan(None, {"latency": 0.5}),

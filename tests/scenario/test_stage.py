@@ -109,6 +109,20 @@ def test_addresses_that_nobody_has(tell: Play) -> None:
     assert tell(connect + "TimeoutError", "unknown addresses: silence\n").status == "ok"
 
 
+def test_a_kernel_can_be_set_otherwise(write_hosts: Write) -> None:
+    """A host with its own settings behaves by them."""
+    steps = """\
+- partition: a <-> b
+- a: create_connection(("10.0.0.2", 80))
+  raises: ETIMEDOUT
+  takes: 3
+"""
+    path = write_hosts(steps)
+    limits = "{ip: 10.0.0.1, limits: {tcp_syn_retries: 1, tcp_syn_linear_timeouts: 0}}"
+    path.write_text(path.read_text().replace("{ip: 10.0.0.1}", limits))
+    assert run(scenario_of(path), load("sim")).status == "ok"
+
+
 BAD = {
     "a step on a host that is down": (
         "- crash: b\n  after: 1\n- wait: 2\n- b: sleep(0)\n",
