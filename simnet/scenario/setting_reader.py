@@ -61,6 +61,8 @@ class SettingReader:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         self.hosts: tuple[str, ...] = ()
+        # Whether hosts are spoken of, however badly.
+        self._given = False
 
     def _parts(self, node: yaml.Node, what: str, right: tuple[str, ...]) -> Nodes:
         """The key and value nodes of a mapping whose keys are among the right ones."""
@@ -98,6 +100,7 @@ class SettingReader:
 
     def read_hosts(self, node: yaml.Node) -> tuple[HostPlan, ...]:
         """`NAME: {ip: ADDRESS, ...}` for each host."""
+        self._given = True
         example = "hosts such as 'server: {ip: 10.0.0.1}'"
         pairs = list(self._reader.pairs(node, example))
         if not pairs:
@@ -172,7 +175,9 @@ class SettingReader:
 
     def read_links(self, node: yaml.Node) -> tuple[LinkPlan, ...]:
         """`WAY: {CONDITION: VALUE, ...}`, or `default: {...}`."""
-        plans = []
+        plans: list[LinkPlan] = []
+        if not self.hosts:
+            return ()  # a mistake that is noted elsewhere
         example = "links such as 'client <-> server: {latency: 0.05}'"
         for key, key_node, value in self._reader.pairs(node, example):
             way, understood = None, key == DEFAULT
@@ -205,6 +210,8 @@ class SettingReader:
         """A step that begins with a word of EVENTS: the event, and when it happens."""
         (word,) = (key for key in parts if key in EVENTS)
         key_node, value = parts[word]
+        if not self.hosts and self._given:
+            raise Skip
         if not self.hosts and word != "wait":
             text = f"'{word}' needs several hosts: name them with 'hosts' instead of 'actors'"
             raise self._reader.note(key_node, text)
