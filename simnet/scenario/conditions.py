@@ -64,7 +64,7 @@ CONDITIONS: dict[str, Quantity] = {
     "reorder": _PROBABILITY,
     "corrupt": _PROBABILITY,
     "mtu": Quantity(
-        "a whole number of bytes from 68 to 65536", lambda value: 68 <= value <= 65536, whole=True
+        "a whole number of bytes from 576 to 65536", lambda value: 576 <= value <= 65536, whole=True
     ),
 }
 

@@ -82,7 +82,7 @@ ONLY = {
         "links: {default: {mtu: 1000}}",
         (),
     ),
-    "chance": ("- wait: 1", "links: {a -> b: {loss: 0.5, mtu: 99}}", ("loss",)),
+    "chance": ("- wait: 1", "links: {a -> b: {loss: 0.5, mtu: 999}}", ("loss",)),
     "chance from a step on": (
         "- links: {default: {latency: 1, jitter: 1}}",
         "",

@@ -113,11 +113,11 @@ SETTING = {
     ),
     "a list for a number": (
         "links: {default: {mtu: [1]}}",
-        "6:24: expected a whole number of bytes from 68 to 65536, found a list of 1",
+        "6:24: expected a whole number of bytes from 576 to 65536, found a list of 1",
     ),
     "a link twice": (
-        "links: {a -> b: {mtu: 99}, a -> b: {mtu: 98}}",
-        "6:28: the key 'a -> b' is in line 6 already",
+        "links: {a -> b: {mtu: 999}, a -> b: {mtu: 998}}",
+        "6:29: the key 'a -> b' is in line 6 already",
     ),
     "a seed of yes or no": ("seed: true", "6:7: expected a number or a word, found 'true'"),
     "an unknown answer": (
