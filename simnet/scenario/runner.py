@@ -149,8 +149,8 @@ class _Play:
         """Run the steps up to the first that goes otherwise than it should."""
         for step in scenario.steps:
             if isinstance(step, Happening):
-                self._event(step, "happens")
                 self._stage.happen(step)
+                self._event(step, "will happen" if step.scheduled else "happens")
                 self.record.append(str(step))
                 continue
             failure = self._step(step)
@@ -178,7 +178,7 @@ class _Play:
         return None
 
     def _event(self, step: Step | Happening, what: str) -> None:
-        self.events.append(f"line {step.where.line}: {step} -> {what}")
+        self.events.append(f"{self._stage.stamp()}line {step.where.line}: {step} -> {what}")
 
     def _perform(self, step: Step) -> tuple[Outcome, float]:
         """Run the call in a task of its own, or wait for the actor's blocked one.

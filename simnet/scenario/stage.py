@@ -77,6 +77,9 @@ class Stage(Protocol):
     def now(self) -> float:
         """Seconds of the clock that `takes` is about."""
 
+    def stamp(self) -> str:
+        """The time since the story began, for reports; nothing where it does not matter."""
+
     def happen(self, happening: Happening) -> None:
         """Bring an event about, now or later; CannotHappen says why it cannot."""
 
@@ -106,6 +109,9 @@ class OneHost:
 
     def now(self) -> float:
         return self._network.monotonic()
+
+    def stamp(self) -> str:
+        return ""
 
     def happen(self, happening: Happening) -> None:
         assert isinstance(happening.event, Wait)
@@ -149,6 +155,7 @@ class ManyHosts:
         if setting.unknown is not None:
             world.unknown = setting.unknown
         self._link(setting.links)
+        self._began = self.now()
 
     def network(self, actor: str) -> Network:
         return self._hosts[self._host_of[actor]]
@@ -157,6 +164,9 @@ class ManyHosts:
         if self._virtual:
             return float(self._world.now)
         return self._any_host.monotonic()
+
+    def stamp(self) -> str:
+        return f"{self.now() - self._began:.3f}s "
 
     @property
     def _any_host(self) -> Network:

@@ -190,6 +190,17 @@ def test_an_event_that_cannot_happen_is_an_error(tell: Play, steps: str, error: 
     assert (report.status, report.error) == ("error", error)
 
 
+def test_events_are_told_with_their_time(tell: Play) -> None:
+    """When they were over, in seconds since the story began."""
+    steps = "- wait: 2\n- a: sleep(1)\n- crash: b\n- a: sleep(0)\n  returns: 3\n"
+    assert tell(steps).events[:4] == (
+        "2.000s line 7: wait: 2 -> happens",
+        "3.000s line 8: a: sleep(1) -> returns None",
+        "3.000s line 9: crash: b -> happens",
+        "3.000s line 10: a: sleep(0) -> returns None",
+    )
+
+
 def test_the_end_of_the_trace_follows_a_failure(tell: Play) -> None:
     """With what became of the packets."""
     report = tell(INBOX + "- partition: a -> b\n" + SEND + "- b: inbox.recv(9)\n")
