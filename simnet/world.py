@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from simnet import drops, faults, stdlib
+from simnet import faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import current_host
 from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
+from simnet.drops import drop
 from simnet.errors import NoCurrentHost
 from simnet.faults import Fault, FaultFunction
 from simnet.host import Host
@@ -204,7 +205,7 @@ class World:
         'UDP', 'ICMP', 'IPv6' and 'any'. It ends after the last, with `remove()`, or with the
         `with` block.
         """
-        return drops.drop(self.link_between(source, target), packets, count)
+        return drop(self.link_between(source, target), packets, count)
 
     def hold(self, one: HostOrName, other: HostOrName) -> None:
         """Hold back what is on the way between two hosts, and what they send from now on."""

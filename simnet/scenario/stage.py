@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, Protocol
 
 from simnet.api import Network
@@ -28,13 +29,6 @@ class CannotHappen(Exception):
     """An event that makes no sense at the instant at which it should happen."""
 
 
-class Removable(Protocol):
-    """Something in force, until it is removed."""
-
-    def remove(self) -> None:
-        """End it."""
-
-
 class World(Protocol):
     """What scenarios ask of a world of several hosts, on any backend.
 
@@ -55,8 +49,10 @@ class World(Protocol):
     def default_link(self, **conditions: Any) -> None:
         """The same for links without their own."""
 
-    def partition(self, one: Iterable[str], other: Iterable[str], *, one_way: bool) -> Removable:
-        """Let nothing through, until it is removed."""
+    def partition(
+        self, one: Iterable[str], other: Iterable[str], *, one_way: bool
+    ) -> AbstractContextManager[Any]:
+        """Let nothing through, to the end of the `with` block."""
 
     def crash(self, host: str) -> None:
         """Stop a host."""
@@ -137,7 +133,7 @@ class ManyHosts:
         self._world = world
         self._virtual = virtual
         self._down: set[str] = set()
-        self._partitions: dict[str, Removable] = {}
+        self._partitions: dict[str, ExitStack] = {}
         self._hosts: dict[str, Network] = {}
         self._host_of = {actor: host.name for host in setting.hosts for actor in host.actors}
         for plan in setting.hosts:
@@ -200,12 +196,13 @@ class ManyHosts:
                 self._any_host.sleep(seconds)
             case Partition(way):
                 one_way = not way.both_ways
-                fault = world.partition(way.sources, way.targets, one_way=one_way)
-                self._partitions[str(way)] = fault
+                partition = world.partition(way.sources, way.targets, one_way=one_way)
+                self._partitions[str(way)] = ExitStack()
+                self._partitions[str(way)].enter_context(partition)
             case Heal(way):
                 if str(way) not in self._partitions:
                     raise _cannot(happening, "that partition is not in force")
-                self._partitions.pop(str(way)).remove()
+                self._partitions.pop(str(way)).close()
             case Hold(way):
                 for link in self._links_of(way):
                     link.hold()
