@@ -156,6 +156,7 @@ class Host(Addressing, api.Network):
 
     def stop(self) -> None:
         """Lose everything but name, addresses and disk, without a word to anybody."""
+        # What closing says to the other end goes nowhere, as every packet of a host that is down.
         self.leave_short_cuts()
         self.up = False
         self.world.close_host(self)
