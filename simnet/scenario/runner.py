@@ -83,7 +83,7 @@ def run(
     try:
         stage = _stage(scenario, backend)
     except Unavailable as error:
-        return Report(scenario, backend.name, skipped=str(error))
+        return Report(scenario, backend.name, skipped=error.strerror or str(error))
     except Exception as error:
         text = f"the backend did not start: {type(error).__name__}: {error}"
         return Report(scenario, backend.name, error=text)

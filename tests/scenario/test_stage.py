@@ -220,11 +220,14 @@ def test_a_backend_that_is_no_simulator_skips_what_needs_one(write_hosts: Write)
     assert (report.status, report.skipped) == ("skip", "sim only: drop, 9 seconds")
 
 
-def test_a_world_that_cannot_be_had_skips_the_story(write_hosts: Write) -> None:
-    """The backend says why."""
+@pytest.mark.parametrize("arguments", [(), (1,)])
+def test_a_world_that_cannot_be_had_skips_the_story(
+    write_hosts: Write, arguments: tuple[int, ...]
+) -> None:
+    """The backend says why; an errno is not for readers."""
 
     def world() -> Any:
-        raise Unavailable("only root may have namespaces")
+        raise Unavailable(*arguments, "only root may have namespaces")
 
     report = run(scenario_of(write_hosts("- wait: 1")), Backend("real", realnet.Network, world))
     assert (report.status, report.skipped) == ("skip", "only root may have namespaces")
