@@ -15,7 +15,13 @@ from simnet.scenario.model import Scenario
 from simnet.scenario.places import Malformed
 from simnet.scenario.runner import Report, run
 
-COLOURS = {"ok": "green", "FAIL": "bold red", "error": "bold red", "DIFFER": "bold red"}
+COLOURS = {
+    "ok": "green",
+    "skip": "yellow",
+    "FAIL": "bold red",
+    "error": "bold red",
+    "DIFFER": "bold red",
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,15 +46,17 @@ def run_command(
     """Replay the scenarios of files and directories.
 
     One line per scenario and backend. Where a step gives something else than the scenario says, the
-    step follows, with the expected and the actual outcome and the last events.
+    step follows, with the expected and the actual outcome and the last events. A scenario that a
+    backend cannot play is skipped, with the reason: "sim only: loss" needs what only a simulator
+    has; one of several hosts needs network namespaces (Linux, root, iproute2) on the real backend.
 
-    Exit code: 0 everything as expected; 1 something gave another outcome; 2 wrong usage, or a
-    malformed file (each mistake as file:line:column).
+    Exit code: 0 everything as expected or skipped; 1 something gave another outcome; 2 wrong usage,
+    or a malformed file (each mistake as file:line:column).
     """
     try:
         scenarios = [s for s in discovery.load_all(paths) if word is None or _has(s, word)]
         names = backends.choose(backend) if not only_list else []
-        factories = {name: backends.factory(name) for name in names}
+        loaded = [backends.load(name) for name in names]
     except (Malformed, backends.NoBackend) as error:
         click.echo(str(error), err=True)
         sys.exit(2)
@@ -64,8 +72,8 @@ def run_command(
     output = _Output(scenarios, names)
     for scenario in scenarios:
         reports = []
-        for name in names:
-            reports.append(run(scenario, name, factories[name]))
+        for each in loaded:
+            reports.append(run(scenario, each))
             output.line(reports[-1])
         output.compare(reports)
     sys.exit(output.end())
@@ -87,8 +95,8 @@ class _Output:
 
     def line(self, result: Report) -> None:
         """One run; what went wrong below it."""
-        self._status(result.status, result.scenario, result.backend)
-        if result.status != "ok":
+        self._status(result.status, result.scenario, result.backend, result.skipped)
+        if result.status not in ("ok", "skip"):
             self._details(report.explain(result))
 
     def compare(self, reports: list[Report]) -> None:
@@ -103,14 +111,16 @@ class _Output:
         runs = sum(self._count[status] for status in ("ok", "FAIL", "error"))
         parts = [f"{number} {status}" for status, number in sorted(self._count.items())]
         self._console.print(f"{self._scenarios} scenarios, {runs} runs: {', '.join(parts)}")
-        return 0 if set(self._count) <= {"ok"} else 1
+        return 0 if set(self._count) <= {"ok", "skip"} else 1
 
-    def _status(self, status: str, scenario: Scenario, backend: str) -> None:
+    def _status(
+        self, status: str, scenario: Scenario, backend: str, reason: str | None = None
+    ) -> None:
         self._count[status] += 1
         line = Text()
         line.append(f"{status:6}", style=COLOURS[status])
         line.append(f" {scenario.path:{self._width}}  {backend:{self._backend_width}}  ")
-        line.append(scenario.name)
+        line.append(scenario.name if reason is None else f"{scenario.name} ({reason})")
         self._console.print(line)
 
     def _details(self, text: str) -> None:

@@ -26,6 +26,10 @@ class NoCurrentHost(SimnetError, LookupError):
     """A simulated call was made outside every host."""
 
 
+class Unavailable(OSError):
+    """A backend cannot be had on this machine, or by this user; the message says why."""
+
+
 def os_error(number: int) -> OSError:
     """The exception for a failed system call, in the subclass that Python picks for the errno."""
     return OSError(number, os.strerror(number))

@@ -79,7 +79,9 @@ class ScenarioItem(pytest.Item):
         """Replay it, and compare with the backends that it has run on already."""
         from simnet.scenario import backends, report, run
 
-        result = run(self._scenario, self.name, backends.factory(self.name))
+        result = run(self._scenario, backends.load(self.name))
+        if result.skipped is not None:
+            pytest.skip(result.skipped)
         if result.status != "ok":
             raise ScenarioFailed(report.explain(result))
         assert isinstance(self.parent, ScenarioFile)

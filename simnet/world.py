@@ -19,6 +19,7 @@ from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import current_host
 from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
+from simnet.drops import drop
 from simnet.errors import NoCurrentHost
 from simnet.faults import Fault, FaultFunction
 from simnet.host import Host, answer_for_unknown, error_for_unknown
@@ -48,6 +49,9 @@ class World(api.Topology):
     segment in it. `shortcut=False` sends every byte in segments, also where nothing could tell.
     `max_steps` bounds how often control may change hands before StepLimit is raised.
     """
+
+    # For those who may have a world of another backend: this one can do what no machine can.
+    virtual_time = True
 
     def __init__(
         self,
@@ -247,6 +251,17 @@ class World(api.Topology):
         if not one_way:
             pairs += [(target, source) for source, target in pairs]
         return [self.link_between(source, target) for source, target in pairs]
+
+    def drop(
+        self, source: HostOrName, target: HostOrName, *, packets: str, count: int = 1
+    ) -> Fault:
+        """Lose the next packets of a kind on one way, so many of them.
+
+        Kinds: 'SYN' (alone), 'SYN|ACK', 'ACK' (nothing else in it), 'data' (of TCP), 'FIN', 'RST',
+        'UDP', 'ICMP', 'IPv6' and 'any'. It ends after the last, with `remove()`, or with the
+        `with` block.
+        """
+        return drop(self.link_between(source, target), packets, count)
 
     @property
     def unknown(self) -> str:

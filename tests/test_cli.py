@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from simnet.cli import main
-from tests.scenario.conftest import Write, register, write
+from tests.scenario.conftest import Write, register, write, write_hosts
 
-__all__ = ["write"]
+__all__ = ["write", "write_hosts"]
 
 FAKES = ("real=realnet:Network", "liar=tests.scenario.fakes:Liar")
 
@@ -51,6 +51,17 @@ def test_a_failure_shows_the_step_and_both_outcomes(write: Write) -> None:
         "      last events:",
         "        line 5: a: gethostbyname('127.0.0.1') -> returns '127.0.0.1'",
         "1 scenarios, 1 runs: 1 FAIL",
+    ]
+
+
+def test_a_skipped_scenario_is_said_with_the_reason(write_hosts: Write) -> None:
+    """It is no failure: exit code 0."""
+    path = write_hosts("- drop: a -> b\n  packets: FIN")
+    result = simnet("run", path, "--backend", "real")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        f"skip   {path}  real  A story (sim only: drop)",
+        "1 scenarios, 0 runs: 1 skip",
     ]
 
 
@@ -118,5 +129,7 @@ def test_a_missing_backend_is_said(write: Write, monkeypatch: pytest.MonkeyPatch
 
 
 def test_help_says_what_the_exit_codes_mean() -> None:
-    """Nobody has to guess."""
-    assert "Exit code: 0" in simnet("run", "--help").stdout
+    """Nobody has to guess, nor what it means that a scenario is skipped."""
+    text = simnet("run", "--help").stdout
+    assert "Exit code: 0" in text
+    assert "sim only" in text

@@ -40,7 +40,7 @@ class Listening(Timers):
             self._recognise_cookie(segment)
         elif segment.flags & SYN and not self.accept_queue_is_full():
             # A full queue drops the SYN; the client repeats it (tcp_conn_request).
-            if not self._too_many_are_incoming():
+            if not self.too_many_are_incoming():
                 self._begin_connection(segment)
             elif self.host.limits.tcp_syncookies:
                 self._answer_with_cookie(segment)
@@ -84,7 +84,7 @@ class Listening(Timers):
 
     # The queues
 
-    def _too_many_are_incoming(self) -> bool:
+    def too_many_are_incoming(self) -> bool:
         """inet_csk_reqsk_queue_is_full: as many as may wait are not complete yet."""
         assert self.incoming is not None
         return len(self.incoming) > self.backlog

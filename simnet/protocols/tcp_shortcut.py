@@ -50,6 +50,8 @@ class ShortCut(Input):
         listener = host.tcp_ports.listener(remote, local)
         if not isinstance(listener, Input) or listener.accept_queue_is_full() or listener.shut:
             return False
+        if listener.too_many_are_incoming():
+            return False
         child = listener.child_for(remote, local, self.hop_limit)
         mss = min(self.path_mss, child.path_mss)
         self._learn_directly(child, mss)

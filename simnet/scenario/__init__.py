@@ -22,7 +22,43 @@ A step is an actor's call, in Python's notation: a method of a socket, or a func
 * `blocks: true`: it does not come back yet. The other actors go on, and a later step
   `client: completes` says with `returns:` or `raises:` how it ends.
 
-Not here: faults, links and several hosts; a scenario is about the sockets of one host.
+A step may add `takes:`, the seconds until it came back, as a number or within bounds such as
+`{between: [1, 1.5]}`; a call that takes longer than 5 seconds must. Steps of nobody are events;
+`wait: 2.5` lets that many seconds pass.
+
+Several hosts stand in place of `actors:`. Each has an actor of its own name, unless it names its
+`actors:` itself. Between them are links, ideal ones unless something is said:
+
+    hosts:
+      server: {ip: [10.0.0.1, fd00::1], actors: [accepter, worker]}
+      client: {ip: 10.1.0.1/16, clock offset: 30}           (also clock drift; in seconds)
+      old: {ip: 10.1.0.2/16, limits: {tcp_syn_retries: 2}}  (settings of its kernel)
+    links:
+      client <-> server: {latency: 0.05}                    (both ways; -> is one way)
+      default: {bandwidth: 8 * MiB, queue: 20}              (all that have none of their own)
+    seed: 7                                                 (of what is left to chance)
+    unknown addresses: silence                              (or unreachable, network: who answers
+                                                            for addresses that nobody has)
+
+Links know `latency` and `jitter` in seconds, `bandwidth` in bits per second, `queue` in packets,
+`loss`, `duplicate`, `reorder` and `corrupt` as probabilities, `mtu` in bytes. More events then:
+
+    - partition: client -> server                           (nothing gets through)
+    - heal: client -> server                                (a partition of before)
+    - hold: client <-> server                               (what is under way stays there)
+    - release: client <-> server                            (and arrives)
+    - links: {client <-> server: {loss: 0.1}}               (as above, from now on)
+    - drop: client -> server                                (the next packets of a kind are lost)
+      packets: FIN                                          (SYN, SYN|ACK, ACK, data, RST, UDP, ...)
+      count: 2                                              (1 if left out)
+    - crash: server                                         (its sockets vanish without a word)
+    - restart: server                                       (with nothing running)
+
+All but `wait` may happen later, while the story goes on: `after: 2` seconds from now, or `at: 10`
+seconds after the beginning.
+
+What no real network can do to order (chance, times, chosen packets) is for simulators only, and a
+story of more than 5 seconds too; `sim only:` gives another reason. Other backends skip it.
 """
 
 from __future__ import annotations

@@ -1,15 +1,24 @@
-"""Backends by name, through the entry-point group `simnet.backends`."""
+"""Backends by name, through the entry-point groups `simnet.backends` and `simnet.worlds`.
+
+The first makes a network of one host. The second, under the same name, makes what `stage` calls a
+World, of several hosts; a backend may lack it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from typing import Any
+
+import attrs
 
 from simnet.api import Network
 from simnet.scenario.places import nearest, one_of
+from simnet.scenario.stage import World
 
 GROUP = "simnet.backends"
+WORLDS = "simnet.worlds"
 # What `both` means, in the order of the report.
 BOTH = ("sim", "real")
 
@@ -18,8 +27,22 @@ class NoBackend(LookupError):
     """A backend that was asked for cannot be had; the message says why."""
 
 
-def _entries() -> dict[str, EntryPoint]:
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+@attrs.frozen
+class Backend:
+    """What makes fresh networks: of one host, and of several if it can."""
+
+    name: str
+    network: Callable[[], Network]
+    world: Callable[..., World] | None = None
+
+    @property
+    def virtual(self) -> bool:
+        """Whether its worlds have virtual time and faults at will."""
+        return bool(getattr(self.world, "virtual_time", False))
+
+
+def _entries(group: str = GROUP) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=group)}
 
 
 def installed(name: str) -> bool:
@@ -52,12 +75,16 @@ def choose(name: str | None) -> list[str]:
     return names
 
 
-def factory(name: str) -> Callable[[], Network]:
-    """What makes a fresh network of a backend."""
+def load(name: str) -> Backend:
+    """A backend that is installed."""
+    world = _entries(WORLDS).get(name)
+    return Backend(name, _load(_entries()[name]), None if world is None else _load(world))
+
+
+def _load(entry: EntryPoint) -> Any:
     try:
-        made: Callable[[], Network] = _entries()[name].load()
+        return entry.load()
     except Exception as error:
         raise NoBackend(
-            f"the backend '{name}' does not load: {type(error).__name__}: {error}"
+            f"the backend '{entry.name}' does not load: {type(error).__name__}: {error}"
         ) from error
-    return made

@@ -9,6 +9,7 @@ import attrs
 
 from simnet.scenario.expressions import Expression, Names
 from simnet.scenario.places import Place
+from simnet.scenario.setting import Happening, Setting
 
 
 class Pattern(Protocol):
@@ -72,9 +73,16 @@ class Step:
     # Names for the result: one for all of it, or several for the items of a tuple.
     name: str | None = None
     names: tuple[str, ...] = ()
+    # How many seconds it must take; a call that blocks, until it completes.
+    takes: Pattern | None = None
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.text}"
+
+    @property
+    def expected(self) -> str:
+        """What it must give, and how long that must take, in words."""
+        return str(self.expect) if self.takes is None else f"{self.expect}, taking {self.takes} s"
 
 
 @attrs.frozen
@@ -85,4 +93,8 @@ class Scenario:
     name: str
     shows: str
     actors: tuple[str, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Happening, ...]
+    # Several hosts; None: the sockets of one.
+    setting: Setting | None = None
+    # What of it only a simulator can do, in words.
+    sim_only: tuple[str, ...] = ()

@@ -61,6 +61,15 @@ def plain(node: yaml.ScalarNode) -> Any:
         return node.value
 
 
+def describe(node: yaml.Node) -> str:
+    """A node in words, for a mistake."""
+    if isinstance(node, yaml.ScalarNode):
+        return f"'{node.value}'" if node.value else "nothing"
+    if isinstance(node, yaml.SequenceNode):
+        return f"a list of {len(node.value)}"
+    return "a mapping"
+
+
 def _read(file: str, path: str) -> str:
     try:
         data = Path(file).read_bytes()

@@ -65,10 +65,18 @@ class Blocked:
         return "blocks" if self.waited is None else f"still blocks after {self.waited:g} seconds"
 
 
+@attrs.frozen
+class Gone:
+    """The call ended without a result, or was never made: its host is down."""
+
+    def __str__(self) -> str:
+        return "ends without a result: the host has crashed"
+
+
 # A port in the text of an error that names an address.
 _A_PORT = re.compile(r"', [1-9][0-9]*\)")
 
-Outcome = Returned | Raised | Blocked
+Outcome = Returned | Raised | Blocked | Gone
 
 
 def show(value: Any) -> str:
@@ -115,8 +123,10 @@ def canonical(outcome: Outcome, directories: Mapping[str, str]) -> str:
             for path, name in directories.items():
                 text = text.replace(path, name)
             return f"raises {outcome.names()[0]} {type(error).__name__}: {text}"
-        case _:
+        case Blocked():
             return "blocks"
+        case Gone():
+            return "ends"
 
 
 def _canonical(value: Any, directories: Mapping[str, str]) -> str:

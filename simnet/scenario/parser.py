@@ -15,12 +15,14 @@ from collections.abc import Iterator
 import attrs
 
 from simnet.scenario import expressions
+from simnet.scenario.course import Course, sim_only
 from simnet.scenario.document import Document, RawStep, Reader, Word
 from simnet.scenario.expressions import Expression, check_arguments
 from simnet.scenario.model import Blocks, Call, Expectation, Raises, Returns, Scenario, Step
 from simnet.scenario.outcomes import EAI_NAMES
 from simnet.scenario.patterns import expressions_in
 from simnet.scenario.places import Malformed, Mistake, Place, nearest
+from simnet.scenario.setting import Crash, Happening, Setting
 from simnet.scenario.vocabulary import CONSTANTS, FUNCTIONS, KIND_WORDS, METHODS, PURE
 
 COMPLETES = "completes"
@@ -78,21 +80,54 @@ class _Meaning:
         self._kinds: dict[str, str] = {}
         self._defined: dict[str, Place] = {}
         self._busy: dict[str, _Busy] = {}
+        self._setting: Setting | None = None
+        if document.hosts:
+            self._setting = Setting(
+                document.hosts, document.links, document.seed, document.unknown_addresses
+            )
+        self._course = Course(self._setting)
 
     def scenario(self, path: str) -> Scenario:
         document = self._document
+        setting = self._setting
         actors = tuple(word.text for word in document.actors)
-        for number, word in enumerate(document.actors):
-            if word.text in actors[:number]:
-                self._note(word.where, f"the actor '{word.text}' is named twice")
+        if setting is not None:
+            actors = tuple(actor for host in setting.hosts for actor in host.actors)
         steps = tuple(step for raw in document.steps for step in self._step(raw))
         shows = " ".join(document.shows.text.split())
-        return Scenario(path, document.name.text, shows, actors, steps)
+        reason = document.sim_only.text if document.sim_only is not None else None
+        return Scenario(
+            path,
+            document.name.text,
+            shows,
+            actors,
+            steps,
+            setting,
+            sim_only(reason, setting, steps),
+        )
 
     def _note(self, where: Place, text: str) -> None:
         self.mistakes.append(Mistake(where, text))
 
-    def _step(self, raw: RawStep) -> Iterator[Step]:
+    def _step(self, raw: RawStep | Happening) -> Iterator[Step | Happening]:
+        if isinstance(raw, Happening):
+            self._happens(raw)
+            yield raw
+        else:
+            yield from self._acts(raw)
+
+    def _happens(self, happening: Happening) -> None:
+        self.mistakes += self._course.follow(happening)
+        if isinstance(happening.event, Crash):
+            # Whatever they were in ends without a result.
+            for actor in self._course.actors_of(happening.event.host):
+                self._busy.pop(actor, None)
+
+    def _acts(self, raw: RawStep) -> Iterator[Step]:
+        absent = self._course.absent(raw.actor)
+        if absent is not None:
+            self._note(raw.where, absent)
+            self._busy.pop(raw.actor, None)
         expect = self._expectation(raw)
         if raw.call.text == COMPLETES:
             call, gives = None, self._completes(raw)
@@ -105,6 +140,9 @@ class _Meaning:
         if isinstance(expect, Blocks):
             if raw.call.text == COMPLETES:
                 self._note(raw.where, "a call that completes does not block")
+            if raw.options.takes is not None:
+                text = "a call that blocks takes its time: say 'takes' where it completes"
+                self._note(raw.where, text)
             self._busy[raw.actor] = _Busy(raw.where, gives)
         self._define(raw, expect, gives)
         names = tuple(word.text for word in raw.options.as_ or ())
@@ -116,6 +154,7 @@ class _Meaning:
             expect=expect,
             name=names[0] if names and not raw.several_names else None,
             names=names if raw.several_names else (),
+            takes=raw.options.takes,
         )
 
     def _expectation(self, raw: RawStep) -> Expectation:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from simnet.api import Socket
-from simnet.scenario.expressions import Expression, Names, evaluate
+from simnet.scenario.expressions import CannotEvaluate, Expression, Names, evaluate
 from simnet.scenario.model import Pattern
 from simnet.scenario.outcomes import show
 
@@ -189,6 +189,22 @@ def _size_words(name: str) -> Callable[..., Pattern]:
                 return Sized(words, low=bounds[0], high=bounds[1])
 
     return make
+
+
+def bounds(pattern: Pattern) -> tuple[float, float | None]:
+    """The least and the largest number that fits (None: any); CannotEvaluate if it is no range.
+
+    Only what can be computed without names has bounds.
+    """
+    match pattern:
+        case Exactly(int() | float() as value) if not isinstance(value, bool):
+            return value, value
+        case Sized(low=low, high=high, of_bytes=False):
+            least = 0.0 if low is None else evaluate(low, {})
+            most = None if high is None else evaluate(high, {})
+            if all(isinstance(bound, int | float | None) for bound in (least, most)):
+                return least, most
+    raise CannotEvaluate(f"{pattern} is not a range of numbers")
 
 
 # word: (how many expressions it takes, maker)

@@ -39,6 +39,10 @@ class Malformed(ValueError):
         super().__init__("\n".join(map(str, self.mistakes)))
 
 
+class Skip(Exception):
+    """A part of a file is wrong and its mistake is noted; go on with the next."""
+
+
 def nearest(word: str, right_words: Iterable[str]) -> str:
     """`; did you mean 'X'?` with the nearest right word, or nothing where none is near."""
     by_folded = {right.casefold(): right for right in right_words}

@@ -2,12 +2,12 @@
 
 A call that blocks stays in its task while the other actors go on. Whether it blocks is decided by
 the network's own clock, so that the same scenario runs in virtual and in real time.
+Nothing else is decided by time, unless a step says how long it takes.
 """
 
 from __future__ import annotations
 
 import socket as _socket
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -15,10 +15,22 @@ from typing import Any
 import attrs
 
 from simnet.api import Network, Task
-from simnet.scenario import vocabulary
+from simnet.errors import Unavailable
+from simnet.scenario import patterns, vocabulary
+from simnet.scenario.backends import Backend
 from simnet.scenario.expressions import CannotEvaluate, evaluate
 from simnet.scenario.model import Blocks, Call, Expectation, Raises, Returns, Scenario, Step
-from simnet.scenario.outcomes import Blocked, Outcome, Raised, Returned, canonical, sockets_in
+from simnet.scenario.outcomes import (
+    Blocked,
+    Gone,
+    Outcome,
+    Raised,
+    Returned,
+    canonical,
+    sockets_in,
+)
+from simnet.scenario.setting import Happening
+from simnet.scenario.stage import CannotHappen, ManyHosts, OneHost, Stage
 
 # Seconds until a call that should come back counts as hanging, and until one counts as blocked.
 PATIENCE = 5.0
@@ -48,114 +60,168 @@ class Report:
     # Why it could not be played to its end, where no step is to blame.
     error: str | None = None
     events: tuple[str, ...] = ()
+    # Why it was not played at all.
+    skipped: str | None = None
 
     @property
     def status(self) -> str:
-        """'ok', 'FAIL' or 'error'."""
+        """'ok', 'FAIL', 'error' or 'skip'."""
+        if self.skipped is not None:
+            return "skip"
         if self.error is not None:
             return "error"
         return "FAIL" if self.failure is not None else "ok"
 
 
 def run(
-    scenario: Scenario,
-    backend: str,
-    factory: Callable[[], Network],
-    *,
-    patience: float = PATIENCE,
-    grace: float = GRACE,
+    scenario: Scenario, backend: Backend, *, patience: float = PATIENCE, grace: float = GRACE
 ) -> Report:
     """Replay a scenario on a fresh network, and close what it leaves open."""
+    reason = _why_not(scenario, backend)
+    if reason is not None:
+        return Report(scenario, backend.name, skipped=reason)
     try:
-        net = factory()
+        stage = _stage(scenario, backend)
+    except Unavailable as error:
+        return Report(scenario, backend.name, skipped=error.strerror or str(error))
     except Exception as error:
         text = f"the backend did not start: {type(error).__name__}: {error}"
-        return Report(scenario, backend, error=text)
-    play = _Play(net, patience, grace)
+        return Report(scenario, backend.name, error=text)
+    play = _Play(stage, patience, grace)
     failure = problem = None
     try:
-        with net:
-            try:
-                failure = play.steps(scenario)
-            finally:
-                play.close()
+        try:
+            failure = play.steps(scenario)
+        finally:
+            play.close()
+    except CannotHappen as error:
+        problem = str(error)
     except Exception as error:
         problem = f"{type(error).__name__}: {error}"
     events = tuple(play.events[-LAST_EVENTS:])
     if failure is not None or problem is not None:
-        trace_tail = getattr(net, "trace_tail", None)
-        events += tuple(trace_tail()) if trace_tail is not None else ()
+        events += tuple(stage.trace_tail())
     try:
-        _end(net)
+        stage.close()
     except Exception as error:
         problem = problem or f"the network did not close: {type(error).__name__}: {error}"
-    return Report(scenario, backend, tuple(play.record), failure, problem, events)
+    return Report(scenario, backend.name, tuple(play.record), failure, problem, events)
 
 
-def _end(net: Network) -> None:
-    """Close the network. Calls that the scenario leaves blocked are no reason to warn."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        net.close()
+def _why_not(scenario: Scenario, backend: Backend) -> str | None:
+    """Why a backend cannot play a scenario at all."""
+    if scenario.sim_only and not backend.virtual:
+        return f"sim only: {', '.join(scenario.sim_only)}"
+    if scenario.setting is not None and backend.world is None:
+        return f"the backend '{backend.name}' has one host only"
+    return None
+
+
+def _stage(scenario: Scenario, backend: Backend) -> Stage:
+    setting = scenario.setting
+    if setting is None:
+        return OneHost(backend.network())
+    assert backend.world is not None
+    world = backend.world(seed=setting.seed) if backend.virtual else backend.world()
+    try:
+        return ManyHosts(world, setting, backend.virtual)
+    except BaseException:
+        world.close()
+        raise
 
 
 class _Play:
     """One run: the names so far, the actors that are in a blocked call, and what happened."""
 
-    def __init__(self, net: Network, patience: float, grace: float) -> None:
+    def __init__(self, stage: Stage, patience: float, grace: float) -> None:
         self.record: list[str] = []
         self.events: list[str] = []
-        self._net = net
+        self._stage = stage
         self._patience = patience
         self._grace = grace
         self._names: dict[str, Any] = {}
-        self._busy: dict[str, Task] = {}
+        # The blocked calls by actor, and when they began.
+        self._busy: dict[str, tuple[Task, float]] = {}
         self._open: list[Any] = []
         self._directories: dict[str, str] = {}
 
     def steps(self, scenario: Scenario) -> Failure | None:
         """Run the steps up to the first that goes otherwise than it should."""
         for step in scenario.steps:
-            try:
-                outcome = self._perform(step)
-                fits = self._fits(step.expect, outcome)
-            except CannotEvaluate as error:
-                self._event(step, str(error))
-                return Failure(step, str(step.expect), str(error))
-            self._event(step, str(outcome))
-            self.record.append(self._entry(step, outcome, fits))
-            if not fits:
-                return Failure(step, str(step.expect), str(outcome))
-            if isinstance(outcome, Returned):
-                problem = self._name(step, outcome.value)
-                if problem is not None:
-                    return Failure(step, f"a result for {', '.join(step.names)}", problem)
+            if isinstance(step, Happening):
+                self._stage.happen(step)
+                self._event(step, "will happen" if step.scheduled else "happens")
+                self.record.append(str(step))
+                continue
+            failure = self._step(step)
+            if failure is not None:
+                return failure
         return None
 
-    def _event(self, step: Step, what: str) -> None:
-        self.events.append(f"line {step.where.line}: {step} -> {what}")
+    def _step(self, step: Step) -> Failure | None:
+        try:
+            outcome, seconds = self._perform(step)
+            fits = self._fits(step.expect, outcome)
+            in_time = step.takes is None or step.takes.matches(seconds, self._names)
+        except CannotEvaluate as error:
+            self._event(step, str(error))
+            return Failure(step, step.expected, str(error))
+        took = f" after {seconds:g} s" if step.takes is not None else ""
+        self._event(step, f"{outcome}{took}")
+        self.record.append(self._entry(step, outcome, fits))
+        if not (fits and in_time):
+            return Failure(step, step.expected, f"{outcome}{took}")
+        if isinstance(outcome, Returned):
+            problem = self._name(step, outcome.value)
+            if problem is not None:
+                return Failure(step, f"a result for {', '.join(step.names)}", problem)
+        return None
 
-    def _perform(self, step: Step) -> Outcome:
-        """Run the call in a task of its own, or wait for the actor's blocked one."""
+    def _event(self, step: Step | Happening, what: str) -> None:
+        self.events.append(f"{self._stage.stamp()}line {step.where.line}: {step} -> {what}")
+
+    def _perform(self, step: Step) -> tuple[Outcome, float]:
+        """Run the call in a task of its own, or wait for the actor's blocked one.
+
+        What it gave comes with the seconds that it took.
+        """
+        now = self._stage.now
         if step.call is None:
-            task = self._busy.pop(step.actor)
+            task, began = self._busy.pop(step.actor)
+        elif self._stage.down(step.actor):
+            return Gone(), 0.0
         else:
-            task = self._net.spawn(_outcome_of, self._bind(step.call), name=step.actor)
-        patience = self._grace if isinstance(step.expect, Blocks) else self._patience
+            began = now()
+            net = self._stage.network(step.actor)
+            call = self._bind(step.call, net)
+            task = net.spawn(_outcome_of, call, now, name=step.actor)
+        blocks = isinstance(step.expect, Blocks)
+        patience = self._grace if blocks else self._patience_for(step)
         if not task.join(patience):
-            self._busy[step.actor] = task
-            return Blocked() if isinstance(step.expect, Blocks) else Blocked(patience)
-        return self._result(task, step)
+            self._busy[step.actor] = task, began
+            return Blocked() if blocks else Blocked(patience), now() - began
+        outcome, ended = self._result(task, step)
+        return outcome, round(ended - began, 9)
 
-    def _result(self, task: Task, step: Step) -> Outcome:
-        outcome: Outcome = task.result(self._patience)
+    def _patience_for(self, step: Step) -> float:
+        """Seconds to wait for what should come back."""
+        if step.takes is None:
+            return self._patience
+        least, most = patterns.bounds(step.takes)
+        return self._patience + (least if most is None else most)
+
+    def _result(self, task: Task, step: Step) -> tuple[Outcome, float]:
+        result: tuple[Outcome, float] | None = task.result(self._patience)
+        if result is None:
+            return Gone(), self._stage.now()
+        outcome, ended = result
         if isinstance(outcome, Returned):
             self._open.extend(sockets_in(outcome.value))
             if step.call is not None and step.call.name == "tempdir":
                 self._directories[outcome.value] = f"<directory {len(self._directories) + 1}>"
-        return outcome
+        return outcome, ended
 
-    def _bind(self, call: Call) -> Callable[[], Any]:
+    def _bind(self, call: Call, net: Network) -> Callable[[], Any]:
         """The call with its arguments' values, ready to run."""
         args = [evaluate(argument, self._names) for argument in call.arguments]
         keywords = {name: evaluate(value, self._names) for name, value in call.keywords.items()}
@@ -163,7 +229,7 @@ class _Play:
             if call.name in vocabulary.PURE:
                 return lambda: vocabulary.PURE[call.name].run(*args, **keywords)
             function = vocabulary.FUNCTIONS[call.name]
-            return lambda: function.run(self._net, *args, **keywords)
+            return lambda: function.run(net, *args, **keywords)
         receiver = self._names[call.receiver]
         if call.name in vocabulary.PAYLOAD_FIRST or vocabulary.takes_bytes(receiver, call.name):
             args[:1] = map(vocabulary.as_bytes, args[:1])
@@ -206,22 +272,27 @@ class _Play:
             for sock in self._open:
                 with suppress(OSError, AttributeError):
                     sock.shutdown(_socket.SHUT_RDWR)
-            for task in self._busy.values():
+            for task, _ in self._busy.values():
                 if task.join(self._grace):
-                    outcome = task.result(self._grace)
-                    if isinstance(outcome, Returned):
-                        self._open.extend(sockets_in(outcome.value))
+                    result = task.result(self._grace)
+                    if result is not None and isinstance(result[0], Returned):
+                        self._open.extend(sockets_in(result[0].value))
         for thing in reversed(self._open):
             with suppress(OSError, ValueError):
                 thing.close()
 
 
-def _outcome_of(call: Callable[[], Any]) -> Outcome:
-    """Run a call; its exception is a value too, so that no task ends in one."""
+def _outcome_of(call: Callable[[], Any], now: Callable[[], float]) -> tuple[Outcome, float]:
+    """Run a call, and look at the clock; its exception is a value too.
+
+    So no task ends in an exception; one without a result was ended from outside.
+    """
+    outcome: Outcome
     try:
-        return Returned(call())
+        outcome = Returned(call())
     except Exception as error:
-        return Raised(error)
+        outcome = Raised(error)
+    return outcome, now()
 
 
 def first_difference(one: Report, other: Report) -> str | None:

@@ -108,6 +108,11 @@ def linger(on: int, seconds: int) -> bytes:
     return struct.pack("ii", on, seconds)
 
 
+def ip(address: str) -> bytes:
+    """The bytes of an IPv4 or IPv6 address, as socket options have them."""
+    return _socket.inet_pton(_socket.AF_INET6 if ":" in address else _socket.AF_INET, address)
+
+
 def rights(*sockets: Any) -> list[tuple[int, int, bytes]]:
     """Ancillary data that passes the descriptors of sockets."""
     descriptors = array.array("i", [sock.fileno() for sock in sockets])
@@ -123,6 +128,7 @@ PURE: dict[str, Function] = {
     "bytes": _pure(lambda value: bytes(as_bytes(value))),
     "file": _pure(lambda content: io.BytesIO(as_bytes(content))),
     "hex": _pure(lambda digits: bytes.fromhex(digits)),
+    "ip": _pure(ip),
     "linger": _pure(linger),
     "rights": _pure(rights),
 }

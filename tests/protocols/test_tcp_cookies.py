@@ -121,6 +121,18 @@ def test_without_cookies_a_flood_keeps_others_out(host: Host, peer: Peer, listen
     assert peer.say(SYN, mss=1460) == []
 
 
+def test_a_flood_keeps_out_clients_on_an_ideal_path(
+    host: Host, peer: Peer, listener: Socket, keep: Keep
+) -> None:
+    """The short cut leads to no other listener than the segments do."""
+    host.limits = attrs.evolve(host.limits, tcp_syncookies=False)
+    flood(peer, host)
+    client = keep(host.socket())
+    client.settimeout(0.5)
+    with pytest.raises(TimeoutError):
+        client.connect(listener.getsockname())
+
+
 def test_a_peer_that_offers_no_scaling_gets_none(
     host: Host, peer: Peer, listener: Socket, keep: Keep
 ) -> None:

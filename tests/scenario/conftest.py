@@ -37,6 +37,22 @@ def write(tmp_path: Path) -> Write:
 
 
 @pytest.fixture
+def write_hosts(tmp_path: Path) -> Write:
+    """Write a scenario of two hosts: its steps, and what is said of them before."""
+
+    def write(steps: str, setting: str = "", *, name: str = "story.yaml") -> Path:
+        head = (
+            "name: A story\nshows: Something.\nhosts:\n  a: {ip: 10.0.0.1}\n  b: {ip: 10.0.0.2}\n"
+        )
+        body = indent(dedent(steps).strip("\n"), "  ")
+        path = tmp_path / name
+        path.write_text(f"{head}{dedent(setting)}steps:\n{body}\n", encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
 def mistakes(tmp_path: Path) -> Callable[[Path], list[str]]:
     """What is wrong with a file, one text each, without its directory."""
 
@@ -53,7 +69,7 @@ def play(write: Write, backend: str) -> Callable[..., Report]:
     """Replay steps on the backend of the test."""
 
     def play(steps: str, **options: float) -> Report:
-        return run(scenario_of(write(steps)), backend, backends.factory(backend), **options)
+        return run(scenario_of(write(steps)), backends.load(backend), **options)
 
     return play
 
@@ -69,5 +85,9 @@ def register(monkeypatch: pytest.MonkeyPatch, values: Iterable[str], both: tuple
     for text in values:
         name, _, value = text.partition("=")
         entries[name] = EntryPoint(name, value, backends.GROUP)
-    monkeypatch.setattr(backends, "_entries", lambda: entries)
+    monkeypatch.setattr(
+        backends,
+        "_entries",
+        lambda group=backends.GROUP: entries if group == backends.GROUP else {},
+    )
     monkeypatch.setattr(backends, "BOTH", both)

@@ -67,8 +67,8 @@ STEP_MISTAKES = {
     ),
     "unknown key": (
         "- a: socket()\n  retruns: 3",
-        "6:5: unknown key 'retruns': expected an actor (a or b) or returns, raises, blocks or as; "
-        "did you mean 'returns'?",
+        "6:5: unknown key 'retruns': expected an actor (a or b), an event (wait) or returns, "
+        "raises, blocks, takes or as; did you mean 'returns'?",
     ),
     "no actor": (
         "- returns: 3",
@@ -76,7 +76,7 @@ STEP_MISTAKES = {
     ),
     "two actors": (
         "- a: socket()\n  b: socket()",
-        "5:5: expected one actor in a step, found a and b",
+        "5:5: expected one actor or one event in a step, found a and b",
     ),
     "not a step": (
         "- socket",
@@ -154,7 +154,7 @@ FILE_MISTAKES = {
     "two documents": (b"name: a\n---\nname: b", "2:1: not YAML: but found another document"),
     "alias": (b"name: &a x\nshows: *a", "2:8: aliases are not used in scenarios"),
     "tag": (b"name: !!python/name:os.system x", "1:7: the tag 'tag:yaml.org,2002:python/name"),
-    "a list": (b"- name", "1:1: expected a scenario with name, shows, actors or steps (a mapping)"),
+    "a list": (b"- name", "1:1: expected a scenario with name, shows, sim only, seed, hosts"),
 }
 
 
@@ -182,12 +182,12 @@ def test_every_missing_field_is_named(tmp_path: Path, mistakes: Mistakes) -> Non
     path = tmp_path / "story.yaml"
     path.write_text("nam: x\n")
     assert mistakes(path) == [
-        "story.yaml:1:1: the key 'actors' is missing",
+        "story.yaml:1:1: the key 'actors' is missing (or 'hosts', where there are several)",
         "story.yaml:1:1: the key 'name' is missing",
         "story.yaml:1:1: the key 'shows' is missing",
         "story.yaml:1:1: the key 'steps' is missing",
-        "story.yaml:1:1: unknown key 'nam': expected name, shows, actors or steps; "
-        "did you mean 'name'?",
+        "story.yaml:1:1: unknown key 'nam': expected name, shows, sim only, seed, hosts, "
+        "links, unknown addresses, actors or steps; did you mean 'name'?",
     ]
 
 

@@ -45,6 +45,14 @@ def test_a_failure_has_the_words_of_the_command(project: Path, write: Write) -> 
     assert not any("Traceback" in line for line in lines)
 
 
+def test_what_a_backend_cannot_play_is_skipped(project: Path, write_hosts: Write) -> None:
+    """With the reason in pytest's summary."""
+    write_hosts("- drop: a -> b\n  packets: FIN", name="stories/only.yaml")
+    lines = run_pytest(project, "-q", "-rs", "--simnet-backend", "both")
+    assert any(line.startswith("SKIPPED") and "sim only: drop" in line for line in lines)
+    assert "1 passed, 1 skipped" in lines[-1]
+
+
 def test_a_malformed_file_is_a_collection_error(project: Path, write: Write) -> None:
     """With the same places as on the command line."""
     write("- a: slep(0)", name="stories/bad.yaml")
