@@ -88,6 +88,11 @@ class StandIn:
     def _note(self, state: State) -> None:
         self._host.wire.note_state(self._host, self.number, *self.key, state.name)
 
+    @property
+    def leaves_ns(self) -> int | None:
+        """When it leaves."""
+        return None if self._timer is None else self._timer.when_ns
+
     def vanish(self) -> None:
         """Its host has failed."""
         self.leave()
