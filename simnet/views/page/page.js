@@ -68,6 +68,7 @@
     drawCursor();
     const crossing = model.crossing(list, top - 40, bottom + 40);
     const dim = view.hits.length > 0;
+    written.clear();
     for (const part of [drawArrow, drawWords]) {
       for (const arrow of crossing) part(arrow, dim && !shownHits.has(arrow.index));
     }
@@ -178,8 +179,18 @@
     pen.globalAlpha = 1;
   }
 
+  // Where words stand too close, the later ones are left out, until one zooms in or points at them.
+  const written = new Map();
+  function isCrowded(lane, where, chosen) {
+    const crowded = !chosen && Math.abs(where - (written.get(lane) ?? -Infinity)) < 12;
+    if (!crowded) written.set(lane, where);
+    return crowded;
+  }
+
   function drawWords(arrow, dim) {
     const { packet, x0, x1, top, bottom, angle, chosen, forward } = begin(arrow, dim);
+    const crowded = arrow.fate === "copy" ? isCrowded("copy", bottom, chosen) : isCrowded(packet.from, top, chosen || shownHits.has(arrow.index));
+    if (crowded) { pen.globalAlpha = 1; return; }
     if (x0 === x1) {
       caption(packet.label + (arrow.reason ? "  " + arrow.reason : ""), x0 + 34, (top + Math.max(bottom, top + 8)) / 2 + 4, "left");
     } else if (arrow.fate === "copy") {
@@ -256,6 +267,7 @@
       const x = laneX[lane], where = placeOf(row) + 4;
       pen.fillStyle = colours.text;
       pen.beginPath(); pen.rect(x - 3.5, where - 7.5, 7, 7); pen.fill();
+      if (isCrowded("call " + lane, where, false)) continue;
       pen.fillStyle = socket ? colours.text : colours.lost;
       caption(text + (socket ? "  #" + socket : ""), x + (left ? 10 : -10), where, left ? "left" : "right");
     }
