@@ -60,7 +60,7 @@
     pen.fillRect(0, 0, pane.clientWidth, tall);
     pen.save();
     pen.translate(-pane.scrollLeft, 0);
-    drawWaits(top, bottom);
+    if (view.mode === "even") drawWaits(top, bottom);
     pen.lineWidth = 1.5;
     pen.strokeStyle = colours.lane;
     for (const x of laneX) line(x, HEAD, x, tall);
@@ -436,7 +436,11 @@
   canvas.addEventListener("mousemove", move);
   canvas.addEventListener("mouseleave", () => { view.pointer = view.hover = null; draw(); });
   canvas.addEventListener("click", (event) => { move(event); view.pinned = view.hover; showDetail(); draw(); });
-  pane.addEventListener("scroll", () => { drawOverview(); draw(); });
+  pane.addEventListener("scroll", () => {
+    if (view.pinned === null) showMoment(model.rowAt(y, pane.scrollTop + (view.pointer ?? HEAD + TOP) - HEAD - TOP));
+    drawOverview();
+    draw();
+  });
   pane.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) return;
     event.preventDefault();
