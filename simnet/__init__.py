@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from simnet.api import Network, Socket, Task
     from simnet.errors import Deadlock, SimnetError, StepLimit
     from simnet.host import Host
+    from simnet.views.difference import diff
     from simnet.world import World
 
 __version__ = "0.1.0"
@@ -25,6 +26,7 @@ _HOME = {
     "StepLimit": "simnet.errors",
     "Host": "simnet.host",
     "World": "simnet.world",
+    "diff": "simnet.views.difference",
 }
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "Task",
     "World",
     "__version__",
+    "diff",
 ]
 
 

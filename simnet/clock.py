@@ -15,6 +15,8 @@ from collections.abc import Callable
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
+# 1 January 2000: where a world's wall clock starts, in seconds.
+EPOCH = 946684800
 
 
 def nanoseconds(seconds: float) -> int:

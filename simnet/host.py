@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnet import api, constants, pollers, stdlib
 from simnet.addresses import IP, InetAddress, is_multicast, present
+from simnet.clock import EPOCH
 from simnet.current import current_host
 from simnet.errors import SimnetError, os_error
 from simnet.files import Files
@@ -49,8 +50,6 @@ _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
 _LOOPBACK_MTU = 65536  # bytes
 # What a router says of addresses that nobody has.
 _UNKNOWN = {"unreachable": errno.EHOSTUNREACH, "network": errno.ENETUNREACH, "silence": 0}
-# 1 January 2000: where a world's wall clock starts.
-EPOCH = 946684800
 
 
 def error_for_unknown(answer: str) -> int:

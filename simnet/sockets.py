@@ -55,7 +55,7 @@ class socket(Receiving, Sending):
         self._proto = self._descriptor.proto = proto
         self._timeout_ns = 0 if type & constants.SOCK_NONBLOCK else host.default_timeout_ns
         endpoint.nonblocking = self._timeout_ns is not None
-        self._record("socket", family, self._type)
+        self._record("socket", family, self._type, host.name)
 
     def _adopt(self, host: Any, family: int, type: int, proto: int, fileno: int) -> None:
         """An object for a descriptor that is open already."""

@@ -36,7 +36,16 @@ def _encode(records: list[Record]) -> bytes:
 class Trace:
     """Records in order, and their digest."""
 
-    __slots__ = ("_began_ns", "_hash", "_kept", "append", "recent", "recording")
+    __slots__ = (
+        "_before",
+        "_began_ns",
+        "_forgotten",
+        "_hash",
+        "_kept",
+        "append",
+        "recent",
+        "recording",
+    )
 
     def __init__(self, recording: bool = False) -> None:
         self.recording = recording
@@ -45,6 +54,9 @@ class Trace:
         self.recent: list[Record] = []
         self._kept: list[Record] = []
         self._began_ns = 0
+        # How many records are not kept any more, and the hash of those.
+        self._forgotten = 0
+        self._before = hashlib.sha256()
         self.append = self.recent.append
 
     def time_moved(self, now_ns: int) -> None:
@@ -59,12 +71,14 @@ class Trace:
         while len(recent) >= BLOCK:
             block = recent[:BLOCK]
             del recent[:BLOCK]
-            self._hash.update(_encode(block))
             if self.recording:
                 self._kept.extend(block)
             else:
                 self._began_ns = _last_time(self._kept, self._began_ns)
+                self._forgotten += len(self._kept)
+                self._before = self._hash.copy()
                 self._kept = block
+            self._hash.update(_encode(block))
 
     def digest(self) -> str:
         """A stable hash of all records so far, as 64 hexadecimal digits."""
@@ -87,6 +101,26 @@ class Trace:
             else:
                 dated.append((now_ns, *record))
         return dated
+
+    def window(self) -> tuple[int, list[Record]]:
+        """How many records are not kept any more, and the rest, time among them."""
+        self.fold()
+        return self._forgotten, [*self._kept, *self.recent]
+
+    def digest_before(self, place: int) -> str | None:
+        """A hash of the records before a place, a multiple of BLOCK; None if too few are kept."""
+        forgotten, records = self.window()
+        if not forgotten <= place <= forgotten + len(records):
+            return None
+        before = self._before.copy()
+        for start in range(0, place - forgotten, BLOCK):
+            before.update(_encode(records[start : start + BLOCK]))
+        return before.hexdigest()
+
+    def time_before(self, place: int) -> int:
+        """Virtual time, in ns, when the record of a place was made that is kept."""
+        forgotten, records = self.window()
+        return _last_time(records[: place - forgotten], self._began_ns)
 
     def __iter__(self) -> Iterator[Record]:
         return iter(self.records())

@@ -59,6 +59,11 @@ SMALLEST_PATH_MTU = 552
 NEIGHBOUR_TIMEOUT_NS = 3 * SECOND_NS
 
 
+def flag_names(flags: int) -> str:
+    """The flags of a segment in words."""
+    return "|".join(name for bit, name in _FLAG_NAMES if flags & bit)
+
+
 class Segment(NamedTuple):
     """A TCP segment (RFC 9293, section 3.1). Sequence numbers are 32 bits wide."""
 
@@ -84,8 +89,8 @@ class Segment(NamedTuple):
 
     def describe(self) -> str:
         """For traces and reports."""
-        names = "|".join(name for bit, name in _FLAG_NAMES if self.flags & bit)
-        return f"{names} seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
+        numbers = f"seq={self.seq} ack={self.ack} win={self.window} len={len(self.payload)}"
+        return f"{flag_names(self.flags)} {numbers}"
 
     @property
     def size(self) -> int:
@@ -195,7 +200,8 @@ class Unreachable(NamedTuple):
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, who says what to whom, and about which packet."""
-        about = self.about.record(len(self.about.payload))
+        quoted = self.about.payload
+        about = self.about.record(quoted if isinstance(payload, bytes) else len(quoted))
         return ("ICMP", self.source, self.destination, name_of(self.error), about, self.mtu)
 
 
@@ -415,6 +421,13 @@ class Wire:
     def note_duplicated(self, number: int, where: str, reason: str) -> None:
         """It will arrive once more."""
         self.trace.append(("duplicated", number, where, reason))
+
+    def note_state(
+        self, host: Host, number: int, local: InetAddress, remote: InetAddress | None, state: str
+    ) -> None:
+        """A TCP socket, or what stands in for one, is in another state now."""
+        if self.recording:
+            self.trace.append(("state", host.name, number, local, remote, state))
 
     def note_dropped(self, number: int, where: str, reason: str) -> None:
         """It will not arrive."""

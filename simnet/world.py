@@ -30,6 +30,8 @@ from simnet.names.table import Names
 from simnet.protocols.base import Endpoint
 from simnet.scheduler import DEFAULT_MAX_STEPS, Scheduler
 from simnet.trace import Trace
+from simnet.views import netstat
+from simnet.views.netstat import Netstat
 from simnet.wire import Wire
 
 if TYPE_CHECKING:
@@ -360,6 +362,12 @@ class World(api.Topology):
                 )
             (host,) = self.hosts.values()
         return host.event_loop()
+
+    # Views
+
+    def netstat(self, host: HostOrName | None = None) -> Netstat:
+        """Every socket, of one host or of all, with its state, queues and timers."""
+        return netstat.look(self, None if host is None else self._host(host).name)
 
     # Ending
 

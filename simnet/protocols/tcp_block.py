@@ -203,6 +203,10 @@ class ControlBlock(InetEndpoint):
     def follow(self, event: Event) -> None:
         """Move to the next state."""
         self.state = TRANSITIONS[self.state, event]
+        wire = self.host.wire
+        if wire.recording:
+            local = self.shown_ip, self.shown_port
+            wire.note_state(self.host, self.number, local, self.remote, self.state.name)
         self.leave_quick_path()
         if self.state is State.CLOSE:
             self._unhash()

@@ -31,6 +31,7 @@ class StandIn:
         "ephemeral",
         "family",
         "key",
+        "number",
         "rcv_nxt",
         "reuses_address",
         "shares_address",
@@ -46,6 +47,7 @@ class StandIn:
         self._fin_timeout_ns = block.fin_timeout_s * SECOND_NS
         self._host = block.host
         self.state = state
+        self.number = block.number
         self.key = block.connection
         self.family = block.family
         self.bound_ip = block.bound_ip
@@ -65,6 +67,7 @@ class StandIn:
         """Hold the port and the connection's addresses from now on."""
         self.table.connections[self.key] = self
         self.table.add(self, self.key[0][1])
+        self._note(self.state)
         self._wait()
 
     def _wait(self) -> None:
@@ -80,6 +83,15 @@ class StandIn:
         if self.table.connections.get(self.key) is self:
             del self.table.connections[self.key]
         self.table.remove(self, self.key[0][1])
+        self._note(State.CLOSE)
+
+    def _note(self, state: State) -> None:
+        self._host.wire.note_state(self._host, self.number, *self.key, state.name)
+
+    @property
+    def leaves_ns(self) -> int | None:
+        """When it leaves."""
+        return None if self._timer is None else self._timer.when_ns
 
     def vanish(self) -> None:
         """Its host has failed."""
@@ -118,6 +130,7 @@ class StandIn:
             self._reset(segment)
         else:
             self.state = State.TIME_WAIT
+            self._note(self.state)
             self.rcv_nxt = end
             self._wait()
             self._answer()
