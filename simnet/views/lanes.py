@@ -49,6 +49,8 @@ class Lanes:
         busy = {each.source for each in story.passages}
         busy |= {each.target for each in story.passages}
         busy |= {each.host for each in story.happenings} | {each.host for each in story.states}
+        if story.happenings and not busy - {""}:
+            busy = set(hosts)
         alone = {
             each.source
             for each in story.passages
@@ -83,7 +85,7 @@ class Lanes:
 
     def of_socket(self, host: str, socket: int) -> int:
         """The lane of a socket, or of what befell a host."""
-        return (self._answering if self._sides.get(socket) else self._first)[host]
+        return (self._answering if self._sides.get(socket) else self._first).get(host, 0)
 
     def _answers(self, local: InetAddress, remote: InetAddress | None) -> bool:
         return remote is None or (local, remote) not in self._openers

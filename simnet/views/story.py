@@ -21,8 +21,8 @@ from simnet.wire import ACK, RST, SYN, Datagram, Packet, Segment, Unreachable, f
 _FAMILIES = {1: "unix", 2: "IPv4", 10: "IPv6"}
 _TYPES = {1: "stream", 2: "datagram", 5: "seqpacket"}
 _HOST_EVENTS = ("crash", "restart")
-# Records of calls that are of no interest between the packets.
-_QUIET = ("setsockopt",)
+# Records that are of no interest between the packets, or told by others.
+_QUIET = ("setsockopt", "duplicated")
 _SPACE = 1 << 32
 
 
@@ -72,7 +72,10 @@ class StateChange:
 
 @attrs.frozen
 class Happening:
-    """A call of a program that has returned (with its socket), or what befell a host (0)."""
+    """A call of a program that has returned (with its socket), or what befell a host (0).
+
+    Without a host: what befell the network.
+    """
 
     instant: int
     host: str
@@ -169,6 +172,10 @@ class _Reader:
                 self.states.append(StateChange(instant, host, number, local, remote, state))
             case (what, host) if what in _HOST_EVENTS:
                 self.happenings.append(Happening(instant, host, 0, what))
+            case ("partition", named, one_way):
+                self.happenings.append(Happening(instant, "", 0, _partition(named, one_way)))
+            case ("heal",):
+                self.happenings.append(Happening(instant, "", 0, "heal"))
             case (what, int() as number, *details) if what not in _QUIET:
                 self._call(instant, what, number, details)
 
@@ -198,6 +205,16 @@ class _Reader:
             )
             for number, passage in self._sent.items()
         )
+
+
+def _partition(named: tuple[tuple[str, int], ...], one_way: int) -> str:
+    groups: dict[int, list[str]] = {}
+    for host, group in named:
+        groups.setdefault(group, []).append(host)
+    sides = [" ".join(group) for group in groups.values()]
+    if len(sides) == 1:
+        sides.append("all others")
+    return f"partition: {(' -> ' if one_way else ' | ').join(sides)}"
 
 
 class _Direction:

@@ -8,6 +8,7 @@ import pytest
 
 from simnet import World
 from simnet.codec import decode, encode
+from simnet.views import diagram
 from simnet.views.story import Story, label, read
 from simnet.wire import Unreachable
 from tests.views.stories import chat_on_one_host, lossy_world, lost_syn
@@ -96,6 +97,23 @@ def test_a_host_that_crashes_is_in_the_story() -> None:
     world.crash("a")
     world.restart("a")
     assert [each.text for each in read(world.trace).happenings] == ["crash", "restart"]
+
+
+def test_what_befalls_the_network_is_in_the_story() -> None:
+    """Of no host, but not forgotten; the diagrams have it in their first lane."""
+    world = World(record=True)
+    world.host("a")
+    world.host("b")
+    world.partition("a", "b", one_way=True)
+    world.partition("b")
+    world.heal()
+    told = [(each.host, each.text) for each in read(world.trace).happenings]
+    assert told == [
+        ("", "partition: a -> b"),
+        ("", "partition: b | all others"),
+        ("", "heal"),
+    ]
+    assert "* heal" in diagram.text(world, calls=True)
 
 
 def test_a_refusal_quotes_what_it_is_about() -> None:
