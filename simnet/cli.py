@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 from simnet import __version__
 from simnet.scenario import backends, discovery, report
 from simnet.scenario.model import Scenario
+from simnet.scenario.pictures import Pictures
 from simnet.scenario.places import Malformed
 from simnet.scenario.runner import Report, run
 
@@ -39,9 +41,26 @@ def main() -> None:
     " be equal. Default: both if both are installed. Any other registered backend has its name.",
 )
 @click.option("-k", "word", metavar="WORD", help="Only scenarios with this in their path or name.")
+@click.option(
+    "--pcap",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Write a capture of each host there, named after the scenario; of the simulator only.",
+)
+@click.option(
+    "--html",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Write a page with the sequence diagram there; of the simulator only.",
+)
 @click.option("--list", "only_list", is_flag=True, help="Name the scenarios, run nothing.")
 def run_command(
-    paths: tuple[str, ...], backend: str | None, word: str | None, only_list: bool
+    paths: tuple[str, ...],
+    backend: str | None,
+    word: str | None,
+    pcap: str | None,
+    html: str | None,
+    only_list: bool,
 ) -> None:
     """Replay the scenarios of files and directories.
 
@@ -56,7 +75,8 @@ def run_command(
     try:
         scenarios = [s for s in discovery.load_all(paths) if word is None or _has(s, word)]
         names = backends.choose(backend) if not only_list else []
-        loaded = [backends.load(name) for name in names]
+        pictures = Pictures(pcap, html)
+        loaded = [pictures.watch(backends.load(name)) for name in names]
     except (Malformed, backends.NoBackend) as error:
         click.echo(str(error), err=True)
         sys.exit(2)
@@ -74,7 +94,7 @@ def run_command(
         reports = []
         for each in loaded:
             reports.append(run(scenario, each))
-            output.line(reports[-1])
+            output.line(reports[-1], pictures.write(scenario))
         output.compare(reports)
     sys.exit(output.end())
 
@@ -93,11 +113,11 @@ class _Output:
         self._count: Counter[str] = Counter()
         self._scenarios = len(scenarios)
 
-    def line(self, result: Report) -> None:
-        """One run; what went wrong below it."""
+    def line(self, result: Report, files: list[Path]) -> None:
+        """One run; what went wrong below it, and where it can be looked at."""
         self._status(result.status, result.scenario, result.backend, result.skipped)
         if result.status not in ("ok", "skip"):
-            self._details(report.explain(result))
+            self._details("\n".join([report.explain(result), *report.places(files)]))
 
     def compare(self, reports: list[Report]) -> None:
         """A line more where the backends disagree."""

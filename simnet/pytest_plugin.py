@@ -25,11 +25,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type="linelist",
         default=[],
     )
-    parser.getgroup("simnet").addoption(
+    group = parser.getgroup("simnet")
+    group.addoption(
         "--simnet-backend",
         metavar="sim|real|both",
         default=None,
         help="where to replay scenarios (default: both, if both are installed)",
+    )
+    group.addoption(
+        "--simnet-pcap",
+        metavar="DIR",
+        default=None,
+        help="where to write a capture of each host of a scenario (of the simulator only)",
+    )
+    group.addoption(
+        "--simnet-html",
+        metavar="DIR",
+        default=None,
+        help="where to write a page with a scenario's sequence diagram (of the simulator only)",
     )
 
 
@@ -78,12 +91,16 @@ class ScenarioItem(pytest.Item):
     def runtest(self) -> None:
         """Replay it, and compare with the backends that it has run on already."""
         from simnet.scenario import backends, report, run
+        from simnet.scenario.pictures import Pictures
 
-        result = run(self._scenario, backends.load(self.name))
+        option = self.config.getoption
+        pictures = Pictures(option("--simnet-pcap"), option("--simnet-html"))
+        result = run(self._scenario, pictures.watch(backends.load(self.name)))
+        files = pictures.write(self._scenario)
         if result.skipped is not None:
             pytest.skip(result.skipped)
         if result.status != "ok":
-            raise ScenarioFailed(report.explain(result))
+            raise ScenarioFailed("\n".join([report.explain(result), *report.places(files)]))
         assert isinstance(self.parent, ScenarioFile)
         self.parent.reports[self.name] = result
         found = report.differences(self.parent.reports.values())

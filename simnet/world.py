@@ -5,11 +5,12 @@ Two worlds share nothing, and a world is a function of its seed and of the code 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
@@ -30,7 +31,7 @@ from simnet.names.table import Names
 from simnet.protocols.base import Endpoint
 from simnet.scheduler import DEFAULT_MAX_STEPS, Scheduler
 from simnet.trace import Trace
-from simnet.views import netstat
+from simnet.views import diagram, html, netstat, pcap
 from simnet.views.netstat import Netstat
 from simnet.wire import Wire
 
@@ -369,6 +370,24 @@ class World(api.Topology):
         """Every socket, of one host or of all, with its state, queues and timers."""
         return netstat.look(self, None if host is None else self._host(host).name)
 
+    def diagram(self, *, calls: bool = False, width: int = 100) -> str:
+        """What crossed between hosts, for a terminal: lanes, arrows, times. It must record."""
+        return diagram.text(self, calls=calls, width=width)
+
+    def write_pcap(
+        self,
+        file: str | os.PathLike[str] | BinaryIO,
+        *,
+        host: HostOrName | None = None,
+        link: tuple[HostOrName, HostOrName] | None = None,
+    ) -> int:
+        """A capture at a host, between two, or of everything; how many packets. It must record."""
+        return pcap.write(self, file, host=host, link=link)
+
+    def write_html(self, file: str | os.PathLike[str], title: str = "A world") -> None:
+        """What crossed between hosts, as a page for a browser. It must record."""
+        html.write(self, file, title)
+
     # Ending
 
     def leftovers(self, host: Host | None = None) -> Sequence[str]:
@@ -410,6 +429,6 @@ class World(api.Topology):
         self.close()
 
 
-def localhost() -> Host:
+def localhost(*, record: bool = False) -> Host:
     """A world with one host: the backend `sim` of the conformance suite and of scenarios."""
-    return World().host("localhost", ip=("10.0.0.1", "fd00::1"))
+    return World(record=record).host("localhost", ip=("10.0.0.1", "fd00::1"))

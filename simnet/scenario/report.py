@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from simnet.scenario.runner import Report, first_difference
 
@@ -22,6 +23,11 @@ def explain(report: Report) -> str:
     if report.events:
         lines += ["  last events:", *(f"    {event}" for event in report.events)]
     return "\n".join(lines)
+
+
+def places(files: Iterable[Path]) -> list[str]:
+    """Where a run can be looked at."""
+    return [f"  see {file}" for file in files]
 
 
 def differences(reports: Iterable[Report]) -> str | None:
