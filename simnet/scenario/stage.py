@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,6 +18,8 @@ from simnet.scenario.setting import (
     Hold,
     LinkPlan,
     Links,
+    NamePlan,
+    Names,
     Partition,
     Release,
     Restart,
@@ -97,7 +100,7 @@ class ManyHosts:
 
     It is asked for what the contract has. Only one with virtual time is asked for more, as stories
     for simulators need it: every condition of links, `link_between` with `hold` and `release`,
-    `drop`, `at` and `after`, and clocks that are off.
+    `drop`, `at` and `after`, `names`, and clocks that are off.
     """
 
     def __init__(self, world: Topology, setting: Setting, virtual: bool) -> None:
@@ -124,6 +127,7 @@ class ManyHosts:
         if setting.unknown is not None:
             world.unknown = setting.unknown
         self._link(setting.links)
+        self._name(setting.names)
         self._began = self.now()
 
     def network(self, actor: str) -> Network:
@@ -184,6 +188,8 @@ class ManyHosts:
                     link.release()
             case Links(changes):
                 self._link(changes)
+            case Names(changes):
+                self._name(changes)
             case Drop(source, target, packets, count):
                 world.drop(source, target, packets=packets, count=count)
             case Crash(host):
@@ -215,6 +221,14 @@ class ManyHosts:
                 ]
             for source, target in pairs:
                 self._world.link(source, target, symmetric=False, **plan.conditions)
+
+    def _name(self, plans: Iterable[NamePlan]) -> None:
+        for plan in plans:
+            names = self._world.names
+            if plan.fails is not None:
+                names.fail(plan.name, getattr(_socket, plan.fails), delay=plan.delay)
+            else:
+                names.add(plan.name, plan.ips, delay=plan.delay)
 
 
 def _cannot(happening: Happening, why: str) -> CannotHappen:

@@ -122,6 +122,20 @@ def test_addresses_that_nobody_has(tell: Play) -> None:
     assert tell(connect + "TimeoutError", "unknown addresses: silence\n").status == "ok"
 
 
+def test_names_mean_what_is_said_of_them(tell: Play) -> None:
+    """Addresses in order, a delay, a failure; from a step on something else."""
+    steps = """\
+- a: gethostbyname("www")
+  returns: 10.0.0.9
+  takes: 2
+- names: {www: {fails: EAI_AGAIN}}
+- a: getaddrinfo("www", 80)
+  raises: EAI_AGAIN
+  takes: 0
+"""
+    assert tell(steps, "names: {www: {ip: [10.0.0.9, 10.0.0.2], delay: 2}}\n").status == "ok"
+
+
 def test_a_kernel_can_be_set_otherwise(write_hosts: Write) -> None:
     """A host with its own settings behaves by them."""
     steps = """\
