@@ -9,10 +9,10 @@ in a network namespace of its own.
 from __future__ import annotations
 
 from realnet.hosts import Host
-from realnet.namespaces import Unavailable
 from realnet.network import Network
 from realnet.sockets import Socket
 from realnet.tasks import ThreadTask
 from realnet.topology import Topology
+from simnet.errors import Unavailable
 
 __all__ = ["Host", "Network", "Socket", "ThreadTask", "Topology", "Unavailable"]

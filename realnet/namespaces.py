@@ -21,14 +21,12 @@ import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from simnet.errors import Unavailable
+
 _CLONE_NEWNET = 0x40000000  # sched.h
 _SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40  # bits/ioctls.h, net/if.h
 _MINE = "/proc/thread-self/ns/net"
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Unavailable(OSError):
-    """This machine, or this user, cannot have network namespaces; the text says why."""
 
 
 class Namespace:

@@ -36,6 +36,9 @@ Several hosts stand in place of `actors:`. Each has an actor of its own name, un
     links:
       client <-> server: {latency: 0.05}                    (both ways; -> is one way)
       default: {bandwidth: 8 * MiB, queue: 20}              (all that have none of their own)
+    names:
+      www: {ip: [10.0.0.9, 10.0.0.1]}                       (in this order; hosts have their names)
+      slow: {fails: EAI_AGAIN, delay: 5}                    (or addresses, after 5 seconds)
     seed: 7                                                 (of what is left to chance)
     unknown addresses: silence                              (or unreachable, network: who answers
                                                             for addresses that nobody has)
@@ -47,7 +50,7 @@ Links know `latency` and `jitter` in seconds, `bandwidth` in bits per second, `q
     - heal: client -> server                                (a partition of before)
     - hold: client <-> server                               (what is under way stays there)
     - release: client <-> server                            (and arrives)
-    - links: {client <-> server: {loss: 0.1}}               (as above, from now on)
+    - links: {client <-> server: {loss: 0.1}}               (as above, from now on; names: too)
     - drop: client -> server                                (the next packets of a kind are lost)
       packets: FIN                                          (SYN, SYN|ACK, ACK, data, RST, UDP, ...)
       count: 2                                              (1 if left out)

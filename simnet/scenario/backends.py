@@ -1,7 +1,8 @@
 """Backends by name, through the entry-point groups `simnet.backends` and `simnet.worlds`.
 
-The first makes a network of one host. The second, under the same name, makes what `stage` calls a
-World, of several hosts; a backend may lack it.
+The first makes a network of one host. The second, under the same name, makes a topology of several;
+a backend may lack it. If what makes it has an attribute `virtual_time` that is true, it takes a
+`seed`, and its topologies have virtual time and faults at will: simulators do.
 """
 
 from __future__ import annotations
@@ -13,9 +14,8 @@ from typing import Any
 
 import attrs
 
-from simnet.api import Network
+from simnet.api import Network, Topology
 from simnet.scenario.places import nearest, one_of
-from simnet.scenario.stage import World
 
 GROUP = "simnet.backends"
 WORLDS = "simnet.worlds"
@@ -33,11 +33,11 @@ class Backend:
 
     name: str
     network: Callable[[], Network]
-    world: Callable[..., World] | None = None
+    world: Callable[..., Topology] | None = None
 
     @property
     def virtual(self) -> bool:
-        """Whether its worlds have virtual time and faults at will."""
+        """Whether its worlds are a simulator's."""
         return bool(getattr(self.world, "virtual_time", False))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from simnet.scenario import patterns
+from simnet.scenario.expressions import strings_in
 from simnet.scenario.model import Step
 from simnet.scenario.places import Mistake, Place, nearest
 from simnet.scenario.setting import (
@@ -19,6 +20,7 @@ from simnet.scenario.setting import (
     Hold,
     LinkPlan,
     Links,
+    Names,
     Partition,
     Release,
     Restart,
@@ -114,8 +116,9 @@ def sim_only(
     words: dict[str, None] = {} if reason is None else {reason: None}
     if setting is not None:
         words |= dict.fromkeys(_of_setting(setting))
+    hosts = {host.name for host in setting.hosts} if setting is not None else set()
     for step in steps:
-        words |= dict.fromkeys(_of_step(step) if isinstance(step, Step) else _of_event(step))
+        words |= dict.fromkeys(_of_step(step, hosts) if isinstance(step, Step) else _of_event(step))
     seconds = sum(map(_seconds, steps))
     if seconds > LONGEST_REAL_S:
         words[f"{seconds:g} seconds"] = None
@@ -128,6 +131,8 @@ def _of_setting(setting: Setting) -> Iterator[str]:
             yield "clock offset"
         if host.clock_drift:
             yield "clock drift"
+    if setting.names:
+        yield "names"
     yield from _of_links(setting.links)
 
 
@@ -140,6 +145,8 @@ def _of_event(happening: Happening) -> Iterator[str]:
     match happening.event:
         case Links(changes):
             yield from _of_links(changes)
+        case Names():
+            yield "names"
         case Hold() | Release():
             yield "hold"
         case Drop():
@@ -148,7 +155,12 @@ def _of_event(happening: Happening) -> Iterator[str]:
         yield "after" if happening.after is not None else "at"
 
 
-def _of_step(step: Step) -> Iterator[str]:
+def _of_step(step: Step, hosts: set[str]) -> Iterator[str]:
+    if step.call is not None and hosts:
+        # Their names mean something in a world of their own only.
+        said = (*step.call.arguments, *step.call.keywords.values())
+        if any(hosts & set(strings_in(expression)) for expression in said):
+            yield "names"
     if isinstance(step.takes, patterns.Exactly):
         yield "exact times"
 

@@ -20,7 +20,7 @@ from simnet.scenario import nodes, patterns
 from simnet.scenario.expressions import CannotEvaluate, Expression, parse
 from simnet.scenario.model import Pattern
 from simnet.scenario.places import Mistake, Place, Skip, nearest, one_of
-from simnet.scenario.setting import Happening, HostPlan, LinkPlan
+from simnet.scenario.setting import Happening, HostPlan, LinkPlan, NamePlan
 from simnet.scenario.setting_reader import DETAILS, EVENTS, SettingReader
 
 T = TypeVar("T")
@@ -73,6 +73,7 @@ class Document:
     seed: Seed = 0
     hosts: tuple[HostPlan, ...] = ()
     links: tuple[LinkPlan, ...] = ()
+    names: tuple[NamePlan, ...] = ()
     unknown_addresses: Answer | None = None
     actors: tuple[Word, ...] = ()
     steps: RawSteps
@@ -102,6 +103,7 @@ class Reader:
             (tuple[Word, ...], self._actor_names),
             (tuple[HostPlan, ...], lambda node, _: self._setting.read_hosts(node)),
             (tuple[LinkPlan, ...], lambda node, _: self._setting.read_links(node)),
+            (tuple[NamePlan, ...], lambda node, _: self._setting.read_names(node)),
             (RawSteps, self._steps),
             (Word, self.word),
             (Seed, self._seed),
@@ -128,7 +130,7 @@ class Reader:
         if "hosts" not in given:
             if "actors" not in given:
                 self.note(root, "the key 'actors' is missing (or 'hosts', where there are several)")
-            for key in ("seed", "links", "unknown addresses"):
+            for key in ("seed", "links", "names", "unknown addresses"):
                 if key in given:
                     self.note(given[key], f"'{key}' needs 'hosts' instead of 'actors'")
         elif "actors" in given:

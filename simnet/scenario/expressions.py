@@ -142,6 +142,13 @@ def check_arguments(expression: Expression, call: ast.Call, kinds: Kinds) -> Ite
         yield from _check(expression, keyword.value, kinds)
 
 
+def strings_in(expression: Expression) -> Iterator[str]:
+    """The texts that stand in an expression."""
+    for node in ast.walk(expression.tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
 def undefined(word: str, kinds: Kinds) -> str:
     """What to say of a name that nothing has defined."""
     if word in FUNCTIONS or word in PURE:

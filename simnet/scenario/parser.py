@@ -83,7 +83,11 @@ class _Meaning:
         self._setting: Setting | None = None
         if document.hosts:
             self._setting = Setting(
-                document.hosts, document.links, document.seed, document.unknown_addresses
+                document.hosts,
+                document.links,
+                document.names,
+                document.seed,
+                document.unknown_addresses,
             )
         self._course = Course(self._setting)
 

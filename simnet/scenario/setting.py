@@ -36,11 +36,26 @@ class LinkPlan:
 
 
 @attrs.frozen
+class NamePlan:
+    """What looking for a name gives: addresses or an error (EAI_...), after so many seconds."""
+
+    name: str
+    ips: tuple[str, ...] = ()
+    fails: str | None = None
+    delay: float = 0.0
+
+    def __str__(self) -> str:
+        said = self.fails or ", ".join(self.ips)
+        return f"{self.name}: {said}" + (f" after {self.delay:g} s" if self.delay else "")
+
+
+@attrs.frozen
 class Setting:
-    """The hosts of a story, the links between them, and the seed of what is left to chance."""
+    """The hosts of a story, links and names, and the seed of what is left to chance."""
 
     hosts: tuple[HostPlan, ...]
     links: tuple[LinkPlan, ...] = ()
+    names: tuple[NamePlan, ...] = ()
     seed: int | str = 0
     # What is said of addresses that nobody has: a word of `World.unknown`; None: as it is at first.
     unknown: str | None = None
@@ -113,6 +128,16 @@ class Links:
 
 
 @attrs.frozen
+class Names:
+    """Names mean something else."""
+
+    changes: tuple[NamePlan, ...]
+
+    def __str__(self) -> str:
+        return f"names: {'; '.join(map(str, self.changes))}"
+
+
+@attrs.frozen
 class Crash:
     """A host stops; its actors' calls end where they are, its sockets vanish without a word."""
 
@@ -142,7 +167,7 @@ class Wait:
         return f"wait: {self.seconds:g}"
 
 
-Event = Partition | Heal | Hold | Release | Drop | Links | Crash | Restart | Wait
+Event = Partition | Heal | Hold | Release | Drop | Links | Names | Crash | Restart | Wait
 
 
 @attrs.frozen

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket as _socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -24,6 +26,8 @@ from simnet.scenario.setting import (
     HostPlan,
     LinkPlan,
     Links,
+    NamePlan,
+    Names,
     Partition,
     Release,
     Restart,
@@ -46,10 +50,14 @@ _OF_WAYS: dict[str, Callable[[Way], Event]] = {
 }
 _OF_HOSTS: dict[str, Callable[[str], Event]] = {"crash": Crash, "restart": Restart}
 # The words that begin an event, and those that say more about it.
-EVENTS = (*_OF_WAYS, "drop", "links", *_OF_HOSTS, "wait")
+EVENTS = (*_OF_WAYS, "drop", "links", "names", *_OF_HOSTS, "wait")
 _WHEN = ("after", "at")
 _OF_DROP = ("packets", "count")
 DETAILS = (*_WHEN, *_OF_DROP)
+_NAME = re.compile(r"\*|[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?", re.ASCII)
+_OF_NAME = ("ip", "fails", "delay")
+# How looking for a name may fail.
+FAILURES = ("EAI_AGAIN", "EAI_FAIL", "EAI_MEMORY", "EAI_NODATA", "EAI_NONAME")
 _HOST_KEYS = ("ip", "actors", "limits", "clock offset", "clock drift")
 
 Nodes = Mapping[str, tuple[yaml.Node, yaml.Node]]
@@ -143,22 +151,25 @@ class SettingReader:
             self._reader.add_actor(name, self._reader.place(key_node))
         return plan
 
-    def _ips(self, name: str, node: yaml.Node, owners: dict[str, str]) -> tuple[str, ...]:
-        """Addresses, each of which belongs to one host."""
+    def _ips(self, name: str, node: yaml.Node, owners: dict[str, str] | None) -> tuple[str, ...]:
+        """Addresses; those of hosts belong to one each."""
         several = isinstance(node, yaml.SequenceNode) and node.value
         found = []
         for item in node.value if several else [node]:
             with suppress(Skip):
                 word = self._reader.word(item)
                 ip = _address(word.text)
+                if owners is None and "/" in word.text:
+                    ip = None
                 if ip is None:
                     example = "10.0.0.1, 10.0.0.1/24 or fd00::1"
                     text = f"expected an address of a host such as {example}, found '{word.text}'"
                     raise self._reader.note(word.where, text)
-                if ip in owners:
-                    text = f"{ip} is an address of the host '{owners[ip]}' already"
-                    raise self._reader.note(word.where, text)
-                owners[ip] = name
+                if owners is not None:
+                    if ip in owners:
+                        text = f"{ip} is an address of the host '{owners[ip]}' already"
+                        raise self._reader.note(word.where, text)
+                    owners[ip] = name
                 found.append(word.text)
         return tuple(found)
 
@@ -204,6 +215,33 @@ class SettingReader:
                 values[key] = self.number(value, quantities[key])
         return values
 
+    # Names
+
+    def read_names(self, node: yaml.Node) -> tuple[NamePlan, ...]:
+        """`NAME: {ip: ADDRESS}` or `NAME: {fails: EAI_...}`; `delay` says how long that takes."""
+        plans = []
+        for name, key, value in self._reader.pairs(node, "names such as 'www: {ip: 10.0.0.1}'"):
+            if not _is_name(name):
+                self._reader.note(key, f"expected a name that is looked up, found '{name}'")
+            with suppress(Skip):
+                plans.append(self._name(name, value))
+        return tuple(plans)
+
+    def _name(self, name: str, node: yaml.Node) -> NamePlan:
+        parts = self._parts(node, f"a name with {one_of(_OF_NAME)}", _OF_NAME)
+        if ("ip" in parts) == ("fails" in parts):
+            raise self._reader.note(node, f"'{name}' needs either 'ip' or 'fails'")
+        plan = NamePlan(name)
+        for key, (_, value) in parts.items():
+            with suppress(Skip):
+                if key == "ip":
+                    plan = attrs.evolve(plan, ips=self._ips(name, value, None))
+                elif key == "fails":
+                    plan = attrs.evolve(plan, fails=self.choice(value, FAILURES))
+                else:
+                    plan = attrs.evolve(plan, delay=self.number(value, conditions.SECONDS))
+        return plan
+
     # Events
 
     def read_event(self, node: yaml.Node, parts: Nodes) -> Happening:
@@ -244,6 +282,8 @@ class SettingReader:
             return _OF_HOSTS[word](self._host_name(value))
         if word == "links":
             return Links(self.read_links(value))
+        if word == "names":
+            return Names(self.read_names(value))
         if word == "wait":
             return Wait(self.number(value, conditions.POSITIVE_SECONDS))
         return self._drop(key_node, value, parts)
@@ -289,3 +329,14 @@ def _address(text: str) -> str | None:
     if ip.is_unspecified or ip.is_loopback or ip.is_multicast or broadcast:
         return None
     return str(ip)
+
+
+def _is_name(text: str) -> bool:
+    """Whether it is one that a resolver looks for: no address, and not `localhost`."""
+    if text.lower() == "localhost" or not _NAME.fullmatch(text):
+        return False
+    try:
+        _socket.inet_aton(text)
+    except OSError:
+        return True
+    return False

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import socket as _socket
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from itertools import permutations
 from typing import Any, Protocol
 
-from simnet.api import Network
+from simnet.api import Network, Topology
 from simnet.scenario.setting import (
     Crash,
     Drop,
@@ -16,6 +18,8 @@ from simnet.scenario.setting import (
     Hold,
     LinkPlan,
     Links,
+    NamePlan,
+    Names,
     Partition,
     Release,
     Restart,
@@ -27,41 +31,6 @@ from simnet.scenario.ways import Way
 
 class CannotHappen(Exception):
     """An event that makes no sense at the instant at which it should happen."""
-
-
-class World(Protocol):
-    """What scenarios ask of a world of several hosts, on any backend.
-
-    Only one with virtual time (an attribute `virtual_time` of what makes it is true) is given a
-    seed, and asked for the rest as well: `now` and `run`, conditions of links besides `mtu`,
-    `link_between` with `hold` and `release`, `drop`, `at` and `after`, and clocks that are off.
-    """
-
-    def host(self, name: str, *, ip: Any) -> Network:
-        """A new host with those addresses."""
-
-    def limit(self, host: str, **limits: Any) -> None:
-        """Change settings of a host's kernel."""
-
-    def link(self, source: str, target: str, *, symmetric: bool, **conditions: Any) -> Any:
-        """Change conditions."""
-
-    def default_link(self, **conditions: Any) -> None:
-        """The same for links without their own."""
-
-    def partition(
-        self, one: Iterable[str], other: Iterable[str], *, one_way: bool
-    ) -> AbstractContextManager[Any]:
-        """Let nothing through, to the end of the `with` block."""
-
-    def crash(self, host: str) -> None:
-        """Stop a host."""
-
-    def restart(self, host: str) -> None:
-        """Start it again."""
-
-    def close(self) -> None:
-        """End it."""
 
 
 class Stage(Protocol):
@@ -127,12 +96,19 @@ class OneHost:
 
 
 class ManyHosts:
-    """A world of several hosts."""
+    """A world of several hosts.
 
-    def __init__(self, world: Any, setting: Setting, virtual: bool) -> None:
-        self._world = world
+    It is asked for what the contract has. Only one with virtual time is asked for more, as stories
+    for simulators need it: every condition of links, `link_between` with `hold` and `release`,
+    `drop`, `at` and `after`, `names`, and clocks that are off.
+    """
+
+    def __init__(self, world: Topology, setting: Setting, virtual: bool) -> None:
+        self._world: Any = world
         self._virtual = virtual
         self._down: set[str] = set()
+        # The ways that have conditions of their own.
+        self._own_links: set[tuple[str, str]] = set()
         self._partitions: dict[str, ExitStack] = {}
         self._hosts: dict[str, Network] = {}
         self._host_of = {actor: host.name for host in setting.hosts for actor in host.actors}
@@ -151,6 +127,7 @@ class ManyHosts:
         if setting.unknown is not None:
             world.unknown = setting.unknown
         self._link(setting.links)
+        self._name(setting.names)
         self._began = self.now()
 
     def network(self, actor: str) -> Network:
@@ -211,6 +188,8 @@ class ManyHosts:
                     link.release()
             case Links(changes):
                 self._link(changes)
+            case Names(changes):
+                self._name(changes)
             case Drop(source, target, packets, count):
                 world.drop(source, target, packets=packets, count=count)
             case Crash(host):
@@ -228,12 +207,28 @@ class ManyHosts:
         return [self._world.link_between(*pair) for pair in way.directions()]
 
     def _link(self, plans: Iterable[LinkPlan]) -> None:
-        for plan in plans:
-            if plan.way is None:
+        # What is said of all comes first: a link that changes something keeps the rest of it.
+        for plan in sorted(plans, key=lambda plan: plan.way is not None):
+            if plan.way is None and self._virtual:
                 self._world.default_link(**plan.conditions)
                 continue
-            for source, target in plan.way.directions():
+            if plan.way is not None:
+                pairs = list(plan.way.directions())
+                self._own_links |= set(pairs)
+            else:
+                pairs = [
+                    pair for pair in permutations(self._hosts, 2) if pair not in self._own_links
+                ]
+            for source, target in pairs:
                 self._world.link(source, target, symmetric=False, **plan.conditions)
+
+    def _name(self, plans: Iterable[NamePlan]) -> None:
+        for plan in plans:
+            names = self._world.names
+            if plan.fails is not None:
+                names.fail(plan.name, getattr(_socket, plan.fails), delay=plan.delay)
+            else:
+                names.add(plan.name, plan.ips, delay=plan.delay)
 
 
 def _cannot(happening: Happening, why: str) -> CannotHappen:

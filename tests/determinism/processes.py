@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 HERE = Path(__file__).parent
-SCENARIOS = [str(path) for path in sorted(HERE.parent.parent.glob("scenarios/*.yaml"))]
+SCENARIOS = [str(path) for path in sorted(HERE.parent.parent.glob("scenarios/**/*.yaml"))]
 PYTHONS = os.environ.get("SIMNET_PYTHONS", "").split(os.pathsep)
 INTERPRETERS = list(dict.fromkeys([sys.executable, *filter(None, PYTHONS)]))
 TIMEOUT = 100

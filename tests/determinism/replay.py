@@ -12,6 +12,7 @@ from typing import Any
 
 from simnet import World
 from simnet.api import Network
+from simnet.scenario.backends import Backend
 from simnet.scenario.discovery import load_all
 from simnet.scenario.model import Scenario
 from simnet.scenario.runner import run
@@ -22,12 +23,17 @@ def replay(scenario: Scenario) -> dict[str, Any]:
     """What one scenario gave, step by step, and the digest of its world."""
     worlds: list[World] = []
 
-    def backend() -> Network:
+    def network() -> Network:
         host = localhost()
         worlds.append(host.world)
         return host
 
-    report = run(scenario, "sim", backend)
+    class Kept(World):
+        def __init__(self, seed: int | str) -> None:
+            super().__init__(seed)
+            worlds.append(self)
+
+    report = run(scenario, Backend("sim", network, Kept))
     digest = worlds[0].trace.digest()
     return {"status": report.status, "record": report.record, "digest": digest}
 

@@ -19,6 +19,12 @@ def test_the_simulator_has_worlds_with_virtual_time() -> None:
     assert (backend.name, backend.world, backend.virtual) == ("sim", World, True)
 
 
+def test_the_real_kernel_has_worlds_in_real_time() -> None:
+    """What needs a simulator is not asked of it."""
+    backend = backends.load("real")
+    assert (backend.world, backend.virtual) == (realnet.Topology, False)
+
+
 def test_a_backend_may_have_one_host_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Then there is nothing that makes a world."""
     register(monkeypatch, ["one=realnet:Network"], ("one",))

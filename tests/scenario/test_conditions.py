@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
+
 import attrs
 import pytest
 
 from simnet.drops import KINDS
 from simnet.limits import Limits
 from simnet.links import Conditions
+from simnet.names.table import Names
 from simnet.scenario.conditions import CONDITIONS, COUNT, LIMITS, SECONDS, Quantity
 from simnet.scenario.places import Mistake, Place
-from simnet.scenario.setting_reader import PACKETS
+from simnet.scenario.setting_reader import FAILURES, PACKETS
 
 WHERE = Place("story.yaml")
 
@@ -31,6 +34,14 @@ def test_every_setting_of_a_kernel_is_one_that_hosts_have() -> None:
 def test_every_kind_of_packet_has_its_word() -> None:
     """The same holds for what can be dropped."""
     assert tuple(KINDS) == PACKETS
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_every_failure_of_a_name_is_one_that_names_know(failure: str) -> None:
+    """The resolver takes it."""
+    names = Names()
+    names.fail("www", getattr(socket, failure))
+    assert names.find("www") is not None
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

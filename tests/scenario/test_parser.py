@@ -187,7 +187,7 @@ def test_every_missing_field_is_named(tmp_path: Path, mistakes: Mistakes) -> Non
         "story.yaml:1:1: the key 'shows' is missing",
         "story.yaml:1:1: the key 'steps' is missing",
         "story.yaml:1:1: unknown key 'nam': expected name, shows, sim only, seed, hosts, "
-        "links, unknown addresses, actors or steps; did you mean 'name'?",
+        "links, names, unknown addresses, actors or steps; did you mean 'name'?",
     ]
 
 

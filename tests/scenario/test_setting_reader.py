@@ -17,6 +17,8 @@ from simnet.scenario.setting import (
     HostPlan,
     LinkPlan,
     Links,
+    NamePlan,
+    Names,
     Partition,
     Release,
     Restart,
@@ -119,6 +121,32 @@ SETTING = {
         "links: {a -> b: {mtu: 999}, a -> b: {mtu: 998}}",
         "6:29: the key 'a -> b' is in line 6 already",
     ),
+    "no names": ("names: [www]", "6:8: expected names such as 'www: {ip: 10.0.0.1}' (a mapping)"),
+    "an address as a name": (
+        "names: {10.0.0.1: {ip: 10.0.0.1}}",
+        "6:9: expected a name that is looked up, found '10.0.0.1'",
+    ),
+    "a name of every host": (
+        "names: {localhost: {ip: 10.0.0.1}}",
+        "6:9: expected a name that is looked up, found 'localhost'",
+    ),
+    "a name for nothing": (
+        "names: {www: {delay: 3}}",
+        "6:14: 'www' needs either 'ip' or 'fails'",
+    ),
+    "a name that is there and not": (
+        "names: {www: {ip: 10.0.0.1, fails: EAI_AGAIN}}",
+        "6:14: 'www' needs either 'ip' or 'fails'",
+    ),
+    "a subnet for a name": (
+        "names: {www: {ip: 10.0.0.1/8}}",
+        "6:19: expected an address of a host such as",
+    ),
+    "an unknown failure": (
+        "names: {www: {fails: EAI_AGIAN}}",
+        "6:22: expected EAI_AGAIN, EAI_FAIL, EAI_MEMORY, EAI_NODATA or EAI_NONAME, "
+        "found 'EAI_AGIAN'; did you mean 'EAI_AGAIN'?",
+    ),
     "a seed of yes or no": ("seed: true", "6:7: expected a number or a word, found 'true'"),
     "an unknown answer": (
         "unknown addresses: silense",
@@ -140,7 +168,7 @@ def test_a_mistake_about_links_is_reported_where_it_is(
     assert found.startswith(f"story.yaml:{expected}")
 
 
-@pytest.mark.parametrize("key", ["links: {}", "seed: 3", "unknown addresses: silence"])
+@pytest.mark.parametrize("key", ["links: {}", "names: {}", "seed: 3", "unknown addresses: silence"])
 def test_what_is_about_several_hosts_needs_them(
     tmp_path: Path, mistakes: Mistakes, key: str
 ) -> None:
@@ -157,8 +185,8 @@ EVENTS = {
     "an unknown event": (
         "- partiton: a <-> b",
         "7:5: unknown key 'partiton': expected an actor (a or b), an event (partition, heal, hold, "
-        "release, drop, links, crash, restart or wait) or returns, raises, blocks, takes or as; "
-        "did you mean 'partition'?",
+        "release, drop, links, names, crash, restart or wait) or returns, raises, blocks, "
+        "takes or as; did you mean 'partition'?",
     ),
     "an unknown host on the way": (
         "- partition: a <-> d",
@@ -249,6 +277,9 @@ hosts:
 links:
   default: {latency: 0.5}
   one -> two: {queue: 2 * 3}
+names:
+  www: {ip: [fd00::9, 10.0.0.1], delay: 1}
+  "*": {fails: EAI_FAIL}
 seed: seven
 unknown addresses: silence
 steps:
@@ -265,6 +296,10 @@ steps:
         (
             LinkPlan(None, {"latency": 0.5}),
             LinkPlan(Way(("one",), ("two",), False), {"queue": 6}),
+        ),
+        (
+            NamePlan("www", ("fd00::9", "10.0.0.1"), delay=1),
+            NamePlan("*", fails="EAI_FAIL"),
         ),
         "seven",
         "silence",
@@ -285,6 +320,7 @@ def test_events_become_values(write_hosts: Write) -> None:
         - drop: a -> b
           packets: SYN|ACK
           count: 2
+        - names: {www: {ip: 10.0.0.1}, old: {fails: EAI_NONAME, delay: 2}}
         - crash: b
         - restart: b
         - wait: 2.5
@@ -298,6 +334,11 @@ def test_events_become_values(write_hosts: Write) -> None:
         (Release(there), None, 7.5),
         (Links((LinkPlan(there, {"loss": 1}),)), None, None),
         (Drop("a", "b", "SYN|ACK", 2), None, None),
+        (
+            Names((NamePlan("www", ("10.0.0.1",)), NamePlan("old", (), "EAI_NONAME", 2))),
+            None,
+            None,
+        ),
         (Crash("b"), None, None),
         (Restart("b"), None, None),
         (Wait(2.5), None, None),
@@ -309,6 +350,7 @@ def test_events_become_values(write_hosts: Write) -> None:
         "release: a -> b (at 7.5 seconds)",
         "links: a -> b: loss 1",
         "drop: a -> b (packets: SYN|ACK, 2)",
+        "names: www: 10.0.0.1; old: EAI_NONAME after 2 s",
         "crash: b",
         "restart: b",
         "wait: 2.5",

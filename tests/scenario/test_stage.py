@@ -85,6 +85,19 @@ def test_a_story_begins_with_its_links(tell: Play) -> None:
     assert tell(INBOX + LOST, "links: {a -> b: {loss: 1}}\n").status == "ok"
 
 
+@pytest.mark.parametrize(
+    "links",
+    [
+        "default: {latency: 2}, a -> b: {duplicate: 1}",
+        "a -> b: {duplicate: 1}, default: {latency: 2}",
+    ],
+)
+def test_a_link_keeps_what_is_said_of_all(tell: Play, links: str) -> None:
+    """In whichever order it is said."""
+    steps = SEND + "- b: inbox.recv(9)\n  takes: 2\n- b: inbox.recv(9)\n  takes: 0\n"
+    assert tell(INBOX + steps, f"links: {{{links}}}\n").status == "ok"
+
+
 def test_the_seed_decides_what_is_left_to_chance(tell: Play) -> None:
     """The same seed loses the same packets; others lose others."""
     steps = (
@@ -107,6 +120,20 @@ def test_addresses_that_nobody_has(tell: Play) -> None:
     assert tell(connect + "EHOSTUNREACH").status == "ok"
     assert tell(connect + "ENETUNREACH", "unknown addresses: network\n").status == "ok"
     assert tell(connect + "TimeoutError", "unknown addresses: silence\n").status == "ok"
+
+
+def test_names_mean_what_is_said_of_them(tell: Play) -> None:
+    """Addresses in order, a delay, a failure; from a step on something else."""
+    steps = """\
+- a: gethostbyname("www")
+  returns: 10.0.0.9
+  takes: 2
+- names: {www: {fails: EAI_AGAIN}}
+- a: getaddrinfo("www", 80)
+  raises: EAI_AGAIN
+  takes: 0
+"""
+    assert tell(steps, "names: {www: {ip: [10.0.0.9, 10.0.0.2], delay: 2}}\n").status == "ok"
 
 
 def test_a_kernel_can_be_set_otherwise(write_hosts: Write) -> None:
@@ -241,6 +268,18 @@ def test_a_world_that_does_not_start_is_an_error(write_hosts: Write) -> None:
 
     report = run(scenario_of(write_hosts("- wait: 1")), Backend("real", realnet.Network, world))
     assert report.error == "the backend did not start: OSError: no network today"
+
+
+def test_the_real_kernel_plays_the_same_story(write_hosts: Write) -> None:
+    """Events too, where it can; the outcomes are the simulator's."""
+    steps = INBOX + "- partition: a -> b\n" + LOST + "- wait: 0.1\n- heal: a -> b\n" + ARRIVES
+    steps += "- crash: b\n- restart: b\n- b: inbox.recv(9)\n  raises: EBADF\n"
+    scenario = scenario_of(write_hosts(steps, "links: {default: {mtu: 1400}}\n"))
+    real, sim = run(scenario, load("real")), run(scenario, load("sim"))
+    if real.skipped is not None:
+        pytest.skip(real.skipped)
+    assert (real.status, real.failure, real.error) == ("ok", None, None)
+    assert real.record == sim.record
 
 
 def test_time_passes_on_one_host_too(write: Write) -> None:
