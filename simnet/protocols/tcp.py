@@ -388,12 +388,13 @@ class Tcp(ShortCut):
             self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
         elif self.state is State.SYN_SENT:
             self.follow(Event.RESET)
-        elif self.state in (State.ESTABLISHED, State.CLOSE_WAIT, State.SYN_RECV):
+        elif self.state in MAY_SEND:
             self.port_locked = False
             self.close_sending_half()
         elif self.state is State.FIN_WAIT2:
             self.nobody_waits_for_fin()
         else:
+            # Also a simultaneous open that is half made: the FIN waits until it is complete.
             self.port_locked = False
 
     def lingers(self) -> bool:

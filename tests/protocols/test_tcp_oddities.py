@@ -204,3 +204,17 @@ def test_a_closed_window_hides_the_end_from_the_reader(world: World, keep: Keep)
     assert len(peer.recv(4096)) == 4096
     assert peer.recv(1) == b""
     assert state_of(peer) is State.CLOSE_WAIT
+
+
+def test_closing_a_simultaneous_open_finishes_it_first(
+    world: World, peer: Peer, sock: Socket
+) -> None:
+    """Its SYN|ACK is repeated until it is acknowledged; then comes the FIN."""
+    peer.greeted_by(sock)
+    peer.say(SYN, mss=1460)
+    sock.close()
+    world.run(until=1.5)
+    assert flags_of(peer.heard) == [SYN, SYN | ACK, SYN | ACK]
+    assert flags_of(peer.say(ACK)) == [FIN | ACK]
+    peer.say(ACK)
+    assert states_on(peer.host) == [State.FIN_WAIT2]
