@@ -245,8 +245,6 @@ class Tcp(ShortCut):
         corked = self.corked
         self.corked = corked or bool(flags & constants.MSG_MORE)
         self.send_queued()
-        if self.corked and self.unsent.length:
-            self.hold_cork()
         self.corked = corked
         if self.unsent.length:
             self.leave_quick_path()
@@ -388,12 +386,13 @@ class Tcp(ShortCut):
             self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
         elif self.state is State.SYN_SENT:
             self.follow(Event.RESET)
-        elif self.state in (State.ESTABLISHED, State.CLOSE_WAIT, State.SYN_RECV):
+        elif self.state in MAY_SEND:
             self.port_locked = False
             self.close_sending_half()
         elif self.state is State.FIN_WAIT2:
             self.nobody_waits_for_fin()
         else:
+            # Also a simultaneous open that is half made: the FIN waits until it is complete.
             self.port_locked = False
 
     def lingers(self) -> bool:
@@ -422,11 +421,12 @@ class Tcp(ShortCut):
             self._send_what_waits_now()
 
     def set_cork(self, on: bool) -> None:
-        """TCP_CORK; pulling it sends what waits."""
+        """TCP_CORK; pulling it sends what nothing else holds (__tcp_sock_set_cork)."""
         self.corked = on
         self.leave_quick_path()
-        if not on:
-            self._send_what_waits_now()
+        if not on and self.state in MAY_SEND:
+            self.send_queued()
+            self.flush()
 
     def _send_what_waits_now(self) -> None:
         if self.unsent.length and self.state in MAY_SEND:

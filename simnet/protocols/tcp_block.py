@@ -295,8 +295,8 @@ class ControlBlock(InetEndpoint):
         return self.host.path_mss(self.remote[0])
 
     def free_to_receive(self) -> int:
-        """How many more bytes the receive buffer takes."""
-        return max(0, self.rcvbuf - self.queue.length)
+        """How many more bytes the receive buffer takes, as far as a window can say so."""
+        return max(0, min(self.rcvbuf - self.queue.length, UNSCALED << self.rcv_wscale))
 
     def advertise(self) -> int:
         """The window for the next segment, in scaled units; the edge never moves back."""

@@ -13,6 +13,7 @@ from simnet.protocols.base import RCV_SHUTDOWN, SEND_SHUTDOWN
 from simnet.protocols.tcp_block import (
     QUICK_ACKS,
     SEQUENCE_MASK,
+    UNSCALED,
     SocketState,
     Urgent,
     widen,
@@ -113,14 +114,18 @@ class Input(Listening):
 
     def _receive_synchronized(self, segment: Segment) -> None:
         seq = widen(segment.seq, self.rcv_nxt)
-        if self.listener is not None and self._is_repeated_syn(segment, seq):
-            self.open_once_more()
+        if self.state is State.SYN_RECV and self.listener is not None:
+            if self._is_odd_for_a_request(segment, seq):
+                return
+        elif not segment.flags & (ACK | RST | SYN):
             return
         if segment.flags & RST and self._resets(seq):
             self.reset_received()
             return
         if not self._is_acceptable(segment, seq):
             if segment.length and not segment.flags & (SYN | RST):
+                if seq < self.rcv_nxt:
+                    self._old_data_came()
                 self.send_ack()
             elif not segment.flags & RST:
                 self.challenge()
@@ -196,13 +201,21 @@ class Input(Listening):
             return True
         return seq == self.rcv_nxt - 1 and self.state in FIN_HAS_COME
 
-    def _is_repeated_syn(self, segment: Segment, seq: int) -> bool:
-        """Whether the peer has not heard our answer to its SYN (tcp_check_req)."""
-        return (
-            self.state is State.SYN_RECV
-            and segment.flags & (SYN | ACK | RST) == SYN
-            and seq + 1 == self.rcv_nxt
-        )
+    def _is_odd_for_a_request(self, segment: Segment, seq: int) -> bool:
+        """What a peer may say whose SYN was answered, other than what any may (tcp_check_req)."""
+        flags = segment.flags
+        if flags & (SYN | ACK | RST) == SYN and seq + 1 == self.rcv_nxt:
+            # It has not heard the answer.
+            self.open_once_more()
+        elif flags & (ACK | RST) == ACK and widen(segment.ack, self.iss) != self.snd_nxt:
+            # It knows of another connection, whatever its number.
+            self.transmit(reset_for(segment))
+        elif flags & (SYN | RST) == SYN and self._is_acceptable(segment, seq):
+            self.transmit(reset_for(segment))
+            self.reset_received()
+        else:
+            return False
+        return True
 
     def _is_acceptable(self, segment: Segment, seq: int) -> bool:
         """Whether any of it lies in the window (tcp_sequence)."""
@@ -231,7 +244,7 @@ class Input(Listening):
                 # Nobody has room for it yet: it stays as it is, and its SYN|ACK is repeated.
                 return False
             self._opening_acknowledged(acked)
-        if acked > self.snd_nxt:
+        if acked > self.snd_nxt or acked < self._oldest_acknowledgement:
             self.challenge()
             return False
         progress = acked > self.snd_una
@@ -248,6 +261,11 @@ class Input(Listening):
             if self.snd_una == self.snd_nxt and not self.fin_due:
                 self._everything_acknowledged()
         return True
+
+    @property
+    def _oldest_acknowledgement(self) -> int:
+        """What a peer that means this connection says at least (RFC 5961, section 5.2)."""
+        return max(self.iss + 1, self.snd_una - (UNSCALED << self.snd_wscale))
 
     def _tell_flight(
         self, flight: Flight, segment: Segment, progress: bool, window_moved: bool
@@ -307,25 +325,47 @@ class Input(Listening):
         if seq < self.rcv_nxt:
             payload = payload[self.rcv_nxt - seq :]
             if not payload and not (fin and seq + segment.length > self.rcv_nxt):
-                self.send_ack()
+                self._old_data_came()
+                self._acknowledge_now()
                 return
         elif seq > self.rcv_nxt:
             self._keep_for_later(segment, seq)
-            self.send_ack()
+            self._acknowledge_now()
             return
         if payload:
             self.take_text(payload)
+            if fin:
+                self._note_size(len(segment.payload))
+        if fin:
+            # What came before and lies beyond the end is nonsense (tcp_fin).
+            self.out_of_order = None
+        filled = False
         if self.out_of_order:
-            fin = self._fill_from(self.out_of_order) or fin
-            if not fin:
+            filled = self._fill_from(self.out_of_order)
+            if not filled:
                 # A gap was filled, or still is not: the peer is told at once (RFC 5681, 4.2).
                 self.last_received_ns = self.clock.now_ns
-                self.send_ack()
+                self._acknowledge_now()
                 return
-        if fin:
-            self.fin_received()
+        if fin or filled:
+            self.fin_received(at_once=filled)
         elif payload:
-            self.decide_on_ack(len(payload))
+            self.decide_on_ack(len(segment.payload))
+
+    def _old_data_came(self) -> None:
+        """Its acknowledgement was lost, it seems: the next ones go out at once, more than once.
+
+        (tcp_enter_quickack_mode)
+        """
+        self.quick_acks = max(self.quick_acks, self.most_quick_acks)
+        self.pingpong = False
+
+    def _acknowledge_now(self) -> None:
+        """Data that may be sent now says it as well (tcp_data_snd_check comes first)."""
+        before = self.snd_nxt
+        self.send_what_waits()
+        if self.snd_nxt == before:
+            self.send_ack()
 
     def _keep_for_later(self, segment: Segment, seq: int) -> None:
         """It came before its turn (tcp_data_queue_ofo)."""
@@ -354,12 +394,24 @@ class Input(Listening):
             self.notify(_DATA_READY)
 
     def decide_on_ack(self, size: int) -> None:
-        """Acknowledge at once or later (__tcp_ack_snd_check)."""
+        """Data came: acknowledge at once or later, unless it leads to data that does so."""
+        self._note_size(size)
+        if self.unsent.length:
+            self.send_what_waits()
+            if self.rcv_acked == self.rcv_nxt:
+                return
+        self.acknowledge_in_time()
+
+    def _note_size(self, size: int) -> None:
+        """How the peer sends (tcp_event_data_recv)."""
         self.last_received_ns = self.clock.now_ns
         if self.quick_acks < 0:
             self.begin_quick_acks()
         if size > self.rcv_mss:
             self.rcv_mss = min(size, self.mss)
+
+    def acknowledge_in_time(self) -> None:
+        """Acknowledge at once or later (__tcp_ack_snd_check)."""
         if (
             self.quick_acks > 0 and not self.pingpong
         ) or self.rcv_nxt - self.rcv_acked > self.rcv_mss:
@@ -368,8 +420,13 @@ class Input(Listening):
             self.delay_ack()
 
     def begin_quick_acks(self) -> None:
-        """How many acknowledgements go out at once in the beginning (tcp_incr_quickack)."""
-        self.quick_acks = max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
+        """How many acknowledgements go out at once in the beginning."""
+        self.quick_acks = self.most_quick_acks
+
+    @property
+    def most_quick_acks(self) -> int:
+        """Enough for half the window (tcp_incr_quickack)."""
+        return max(2, min(QUICK_ACKS, self.rcvbuf // (2 * self.rcv_mss)))
 
     def _note_urgent(self, segment: Segment, seq: int) -> None:
         """tcp_check_urg: the urgent pointer names the byte after the urgent one."""
@@ -405,7 +462,7 @@ class Input(Listening):
         """The sequence number of the next byte to be read (copied_seq)."""
         return self.rcv_nxt - self.queue.length - self.done
 
-    def fin_received(self) -> None:
+    def fin_received(self, at_once: bool = False) -> None:
         """The peer will send no more (tcp_fin)."""
         self.rcv_nxt += 1
         self.shut |= RCV_SHUTDOWN
@@ -414,9 +471,10 @@ class Input(Listening):
         if self.state is State.CLOSE_WAIT:
             # Our own FIN may follow soon and carry the acknowledgement (tcp_fin).
             self.pingpong = True
-            self.delay_ack()
-        else:
+        if at_once or self.state is not State.CLOSE_WAIT:
             self.send_ack()
+        else:
+            self.acknowledge_in_time()
         if self.state is State.TIME_WAIT:
             self.leave_to_stand_in(State.TIME_WAIT)
         elif not self.orphan:

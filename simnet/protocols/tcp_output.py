@@ -154,6 +154,8 @@ class Output(ControlBlock):
                 return
             size = min(self.mss, unsent.length, room)
             if size < self.mss and size == unsent.length and self._holds_small():
+                if self.corked:
+                    self.hold_cork()
                 return
             if not flight.may_send():
                 return
@@ -204,6 +206,10 @@ class Output(ControlBlock):
         seq = self.snd_nxt
         end = seq + len(payload)
         flags = ACK if self.unsent.length else ACK | PSH
+        if self.fin_due and not self.unsent.length and end < self.snd_edge:
+            # The last segment carries the FIN (tcp_send_fin).
+            self.fin_due = False
+            flags, end = flags | FIN, end + 1
         if len(payload) < self.mss:
             self.nagle_small_edge = end
         self.note_reply()
@@ -250,7 +256,7 @@ class Output(ControlBlock):
                 self.send_queued()
             return
         self.push()
-        if self.unsent.length:
+        if self.unsent.length or not self.fin_due:
             return
         if self.snd_edge > self.snd_nxt:
             self._send_fin_now()
@@ -306,9 +312,14 @@ class Output(ControlBlock):
             self.send_ack()
 
     def delay_ack(self) -> None:
-        """Acknowledge within 40 ms, unless something else does so before."""
+        """Acknowledge within 40 ms, unless something else does so before.
+
+        A FIN before which no data came is acknowledged with the next jiffy: nothing is known of how
+        the peer sends (measured: the kernel's ato is 0 then).
+        """
         if not self.delayed_ack_due_ns:
-            self.delayed_ack_due_ns = self.clock.now_ns + DELAYED_ACK_NS
+            delay_ns = DELAYED_ACK_NS if self.quick_acks >= 0 else JIFFY_NS
+            self.delayed_ack_due_ns = self.clock.now_ns + delay_ns
             if self.ack_timer is None:
                 self.arm_ack_timer()
 

@@ -195,7 +195,7 @@ class ShortCut(Input):
             return
         advertised = self.rcv_edge - self.rcv_nxt
         if advertised * 2 <= self.rcvbuf:
-            free = self.free_to_receive() >> WINDOW_SCALE << WINDOW_SCALE
+            free = self.free_to_receive() >> self.rcv_wscale << self.rcv_wscale
             if free and free >= advertised * 2 and free >= min(self.rcv_mss, self.rcvbuf // 2):
                 self.send_ack()
                 self.flush()
@@ -247,7 +247,7 @@ class ShortCut(Input):
         peer.done = True
         peer.state = follow(peer.state, Event.FIN_RECEIVED)
         peer.pingpong = True
-        peer.delay_ack()
+        peer.acknowledge_in_time()
         peer.state_changed()
 
     def _fin_to_closer(self, peer: Tcp) -> None:

@@ -118,8 +118,7 @@ class StandIn:
     def _receive_in_fin_wait(self, segment: Segment, seq: int) -> None:
         end = seq + segment.length
         if not self._is_in_window(seq, end):
-            if not segment.flags & RST:
-                self._answer_oddity(segment)
+            self._answer_oddity(segment)
         elif segment.flags & RST:
             self.leave()
         elif segment.flags & SYN and seq >= self.rcv_nxt:

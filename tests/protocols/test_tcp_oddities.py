@@ -126,11 +126,116 @@ def test_a_probe_is_answered_after_the_close(world: World, peer: Peer, conn: Soc
 def test_a_reset_ends_what_is_left_if_it_is_in_the_window(
     peer: Peer, conn: Socket, distance: int, over: bool
 ) -> None:
-    """An older one is not believed."""
+    """An older one is not believed, but answered."""
     conn.close()
     peer.say(ACK)
-    assert peer.say(RST, seq=peer.seq + distance) == []
+    assert flags_of(peer.say(RST, seq=peer.seq + distance)) == ([] if over else [ACK])
     assert states_on(peer.host) == ([] if over else [State.FIN_WAIT2])
+
+
+# Acknowledging
+
+
+def exchange(peer: Peer, conn: Socket) -> None:
+    """Data both ways, which ends the quick acknowledgements of a new connection."""
+    peer.say(PSH | ACK, b"question")
+    conn.recv(100)
+    conn.send(b"answer")
+    peer.say(ACK)
+
+
+def test_data_that_may_be_sent_now_carries_the_acknowledgement(peer: Peer, conn: Socket) -> None:
+    """Also where one would be due at once."""
+    conn.send(b"one")
+    conn.send(b"held by Nagle")
+    (answer,) = peer.say(PSH | ACK, b"x")
+    assert (answer.payload, answer.ack) == (b"held by Nagle", peer.seq)
+
+
+def test_old_data_ends_the_delaying_of_acknowledgements(peer: Peer, conn: Socket) -> None:
+    """The peer seems not to hear them (tcp_enter_quickack_mode)."""
+    exchange(peer, conn)
+    assert peer.say(PSH | ACK, b"delayed") == []
+    assert flags_of(peer.say(PSH | ACK, b"delayed", seq=peer.seq - 7)) == [ACK]
+    for _ in range(3):
+        assert flags_of(peer.say(PSH | ACK, b"at once")) == [ACK]
+
+
+def test_a_fin_that_fills_more_than_a_segment_is_acknowledged_at_once(
+    peer: Peer, conn: Socket
+) -> None:
+    """With a full segment it does; alone it waits for ours."""
+    assert flags_of(peer.say(FIN | PSH | ACK, bytes(1460))) == [ACK]
+
+
+@pytest.mark.parametrize(("said", "seconds"), [(False, 0.004), (True, 0.04)])
+def test_a_fin_alone_is_acknowledged_a_little_later(
+    world: World, peer: Peer, conn: Socket, said: bool, seconds: float
+) -> None:
+    """With the next jiffy where no data has come before: nothing is known of the peer then."""
+    if said:
+        exchange(peer, conn)
+    before = len(peer.heard)
+    assert peer.say(FIN | ACK) == []
+    world.run(until=1)
+    assert flags_of(peer.heard[before:]) == [ACK]
+    assert peer.times[-1] == seconds
+
+
+def test_a_gap_filled_up_to_the_end_is_acknowledged_at_once(peer: Peer, conn: Socket) -> None:
+    """RFC 5681, section 4.2."""
+    exchange(peer, conn)
+    peer.say(FIN | ACK, seq=peer.seq + 1)
+    (answer,) = peer.say(PSH | ACK, b"x")
+    assert answer.ack == peer.seq + 1
+    assert state_of(conn) is State.CLOSE_WAIT
+
+
+def test_an_end_drops_what_lies_beyond_it(peer: Peer, conn: Socket) -> None:
+    """Whatever the peer meant by that."""
+    peer.say(PSH | ACK, b"beyond", seq=peer.seq + 3)
+    peer.say(FIN | ACK, b"end")
+    assert state_of(conn) is State.CLOSE_WAIT
+    assert conn.recv(100) == b"end"
+    assert conn.recv(100) == b""
+
+
+def test_an_uncorked_segment_may_still_be_held_by_nagle(peer: Peer, conn: Socket) -> None:
+    """TCP_CORK off sends what nothing else holds."""
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+    conn.send(bytes(1460))
+    conn.send(b"corked")
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    assert peer.last().payload == b"corked"
+    before = len(peer.heard)
+    conn.send(b"small")
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+    assert len(peer.heard) == before
+    assert peer.say(ACK)[0].payload == b"small"
+
+
+def test_the_last_segment_carries_the_fin(peer: Peer, conn: Socket) -> None:
+    """Where it has not been sent yet."""
+    conn.send(b"sent")
+    conn.send(b"held")
+    conn.close()
+    assert (peer.last().payload, peer.last().flags) == (b"held", FIN | PSH | ACK)
+    peer.say(ACK)
+    assert states_on(peer.host) == [State.FIN_WAIT2]
+
+
+def test_a_segment_with_nothing_to_say_is_dropped(peer: Peer, conn: Socket) -> None:
+    """No ACK, no SYN, no RST: not even out of the window is it answered."""
+    for flags in (0, FIN, PSH):
+        for distance in (0, -1000, 70_000):
+            assert peer.say(flags, b"x", seq=peer.seq + distance) == []
+    assert state_of(conn) is State.ESTABLISHED
+
+
+def test_an_acknowledgement_of_another_age_is_challenged(peer: Peer, conn: Socket) -> None:
+    """With its data (RFC 5961, section 5.2)."""
+    (answer,) = peer.say(PSH | ACK, b"evil", ack=peer.ack - 70_000)
+    assert (answer.flags, answer.ack) == (ACK, peer.seq - 4)
 
 
 # Old acknowledgements
@@ -148,6 +253,21 @@ def test_acknowledgements_that_were_overtaken_mean_no_loss(peer: Peer, conn: Soc
 
 
 # Opening
+
+
+@pytest.mark.parametrize(
+    ("flags", "seq", "ack"),
+    [(SYN, 0, 0), (SYN, 1000, 0), (ACK, 0, 1), (ACK, 70_000, -1), (SYN | ACK, -1, 5)],
+)
+def test_a_request_is_answered_with_a_reset_where_it_is_contradicted(
+    peer: Peer, listener: Socket, flags: int, seq: int, ack: int
+) -> None:
+    """Another SYN ends it; a wrong acknowledgement, of whatever number, is another connection's."""
+    peer.other = listener.getsockname()
+    peer.say(SYN, mss=1460)
+    (answer,) = peer.say(flags, seq=peer.seq + seq, ack=(peer.ack + ack) * bool(flags & ACK))
+    assert answer.flags & RST
+    assert states_on(peer.host) == ([State.SYN_RECV] if flags & ACK else [])
 
 
 def test_a_simultaneous_open_challenges_a_repeated_syn(peer: Peer, sock: Socket) -> None:
@@ -204,3 +324,17 @@ def test_a_closed_window_hides_the_end_from_the_reader(world: World, keep: Keep)
     assert len(peer.recv(4096)) == 4096
     assert peer.recv(1) == b""
     assert state_of(peer) is State.CLOSE_WAIT
+
+
+def test_closing_a_simultaneous_open_finishes_it_first(
+    world: World, peer: Peer, sock: Socket
+) -> None:
+    """Its SYN|ACK is repeated until it is acknowledged; then comes the FIN."""
+    peer.greeted_by(sock)
+    peer.say(SYN, mss=1460)
+    sock.close()
+    world.run(until=1.5)
+    assert flags_of(peer.heard) == [SYN, SYN | ACK, SYN | ACK]
+    assert flags_of(peer.say(ACK)) == [FIN | ACK]
+    peer.say(ACK)
+    assert states_on(peer.host) == [State.FIN_WAIT2]

@@ -449,3 +449,16 @@ def test_bulk_data_is_limited_by_the_window_of_the_path(world: World, meet: Meet
             last = world.now
     assert sum(arrived) == 70
     assert last - began == pytest.approx(5 * LATENCY)
+
+
+# The end
+
+
+def test_a_world_ends_with_the_last_thing_that_happens(world: World, meet: Meet) -> None:
+    """The acknowledgement of the data; time-outs that were set meanwhile are nobody's business."""
+    conn, peer = meet()
+    conn.send(b"x")
+    world.run()
+    assert world.now == pytest.approx(5 * LATENCY)
+    assert peer.recv(1) == b"x"
+    assert conversation(world)[-1] == "server: ACK 1(0) ack 2"
