@@ -7,12 +7,14 @@ import concurrent.futures
 import contextvars
 import signal
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
+import trustme
 
 from simnet import threads
 from simnet.aio import Unsupported
@@ -327,6 +329,112 @@ def test_a_reset_reaches_the_reader(hosts: tuple[Host, Host]) -> None:
         writer.close()
 
     run(client, main)
+    task.result()
+
+
+def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """TLS for the server "server", and for clients that trust it."""
+    authority = trustme.CA()
+    for_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("server").configure_cert(for_server)
+    for_client = ssl.create_default_context()
+    authority.configure_trust(for_client)
+    return for_server, for_client
+
+
+def test_tls_runs_over_simulated_transports(hosts: tuple[Host, Host]) -> None:
+    """From the start of a connection."""
+    server, client = hosts
+    for_server, for_client = contexts()
+
+    async def serve() -> None:
+        async with await asyncio.start_server(echo, "", 443, ssl=for_server):
+            await asyncio.sleep(10)
+
+    async def ask() -> tuple[bytes, str]:
+        await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection("server", 443, ssl=for_client)
+        writer.write(b"secret")
+        answer = await reader.readexactly(6)
+        version = writer.get_extra_info("ssl_object").version()
+        writer.close()
+        await writer.wait_closed()
+        return answer, version
+
+    task = server.spawn(run, server, serve)
+    assert run(client, ask) == (b"secret", "TLSv1.3")
+    task.result()
+
+
+class Lines(asyncio.Protocol):
+    """Keeps what it receives."""
+
+    def __init__(self) -> None:
+        self.transport: Any = None
+        self.lines: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def connection_made(self, transport: Any) -> None:
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.lines.put_nowait(data)
+
+
+def test_a_connection_may_go_on_in_tls(hosts: tuple[Host, Host]) -> None:
+    """start_tls on both sides, after a word in the clear."""
+    server, client = hosts
+    for_server, for_client = contexts()
+
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        protocol = Lines()
+        listening = await loop.create_server(lambda: protocol, "", 25)
+        assert await protocol.lines.get() == b"STARTTLS"
+        protocol.transport.write(b"go on")
+        secured = await loop.start_tls(protocol.transport, protocol, for_server, server_side=True)
+        assert secured is not None
+        secured.write((await protocol.lines.get()).upper())
+        await asyncio.sleep(1)
+        secured.close()
+        listening.close()
+
+    async def ask() -> bytes:
+        await asyncio.sleep(0.01)
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(Lines, "server", 25)
+        transport.write(b"STARTTLS")
+        assert await protocol.lines.get() == b"go on"
+        secured = await loop.start_tls(transport, protocol, for_client, server_hostname="server")
+        assert secured is not None
+        secured.write(b"hello")
+        answer = await protocol.lines.get()
+        secured.close()
+        await asyncio.sleep(1)
+        return answer
+
+    task = server.spawn(run, server, serve)
+    assert run(client, ask) == b"HELLO"
+    task.result()
+
+
+def test_a_certificate_for_another_name_is_refused(hosts: tuple[Host, Host]) -> None:
+    """The client checks whom it speaks with, as ever."""
+    server, client = hosts
+    for_server, for_client = contexts()
+
+    async def serve() -> None:
+        async with await asyncio.start_server(echo, "", 443, ssl=for_server):
+            await asyncio.sleep(10)
+
+    async def ask() -> None:
+        await asyncio.sleep(0.01)
+        with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
+            await asyncio.open_connection(
+                "server", 443, ssl=for_client, server_hostname="elsewhere"
+            )
+
+    task = server.spawn(run, server, serve)
+    run(client, ask)
     task.result()
 
 
