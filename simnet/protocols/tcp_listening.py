@@ -79,7 +79,8 @@ class Listening(Timers):
             child.learn_peer_options(Segment(remote, local, seq, 0, SYN, segment.window, mss=mss))
             child.snd_una, child.snd_nxt = iss, iss + 1
             child.nagle_small_edge = child.urgent_send_edge = iss
-            child.start_flight()
+            # Nothing was measured: the SYN|ACK is forgotten (RFC 6298, section 5.7).
+            child.start_flight().round_trip.fall_back()
             child.receive(segment)
 
     # The queues

@@ -85,6 +85,25 @@ def test_small_segments_are_agreed_on(host: Host, peer: Peer, listener: Socket, 
     assert {len(heard.payload) for heard in peer.heard} - {0} == {1300}
 
 
+def test_a_connection_from_a_cookie_knows_nothing_of_the_path(
+    host: Host, peer: Peer, listener: Socket, keep: Keep
+) -> None:
+    """Its first time-out is three seconds (RFC 6298, section 5.7); measured on Linux."""
+    flood(peer, host)
+    greet(peer, host)
+    peer.say(ACK)
+    conn = keep(listener.accept()[0])
+    before = len(peer.heard)
+    conn.send(b"x")
+    peer.world.run(until=4)
+    again = [
+        when
+        for when, heard in zip(peer.times[before:], peer.heard[before:], strict=True)
+        if heard.payload
+    ]
+    assert again == [0, 3]
+
+
 def test_an_invented_cookie_is_refused(host: Host, peer: Peer, listener: Socket) -> None:
     """RST, as for any acknowledgement of nothing."""
     flood(peer, host)
