@@ -310,9 +310,11 @@ class Input(Listening):
         fin = bool(segment.flags & FIN)
         if not payload and not fin:
             return
-        if self.state in FIN_HAS_COME and seq >= self.rcv_nxt:
-            # Nothing comes after the peer's FIN.
-            return
+        if self.state in FIN_HAS_COME:
+            # Nothing comes after the peer's FIN, and no other one.
+            if seq >= self.rcv_nxt:
+                return
+            fin = False
         if (
             self.shut & RCV_SHUTDOWN
             and self.state is not State.ESTABLISHED

@@ -67,6 +67,17 @@ def test_nothing_comes_after_a_fin(
     assert conn.recv(100) == b""
 
 
+def test_a_repeated_segment_that_ends_later_now_is_an_old_one(peer: Peer, conn: Socket) -> None:
+    """The first FIN stands where it came."""
+    start = peer.seq
+    peer.say(FIN | ACK, b"the end")
+    for _ in range(2):
+        (answer,) = peer.say(FIN | ACK, b"the end", seq=start + 1)
+        assert (answer.flags, answer.ack) == (ACK, start + 8)
+    assert state_of(conn) is State.CLOSE_WAIT
+    assert conn.recv(100) == b"the end"
+
+
 @pytest.mark.parametrize(
     ("closed", "error"), [(False, errno.EPIPE), (True, errno.ECONNRESET)], ids=["first", "second"]
 )
