@@ -290,13 +290,17 @@ def _set_maxseg(endpoint: Endpoint, size: int) -> None:
 
 
 def _set_quickack(endpoint: Endpoint, value: int) -> None:
-    """Leave the mode that delays acknowledgements and send what is due; 0, or even, enters it."""
+    """Leave the mode that delays acknowledgements and send what is due; 0, or even, enters it.
+
+    What is due goes with the read that empties the buffer, now if nothing is left to be read.
+    """
     tcp = cast(Tcp, endpoint)
     due = bool(tcp.delayed_ack_due_ns) and tcp.state in (State.ESTABLISHED, State.CLOSE_WAIT)
     if value and due:
         tcp.pingpong = False
-        tcp.send_ack()
-        tcp.flush()
+        if not tcp.queue.length or tcp.rcv_nxt - tcp.rcv_acked > tcp.rcv_mss:
+            tcp.send_ack()
+            tcp.flush()
     tcp.pingpong = not value or (due and not value & 1)
     if tcp.pingpong and tcp.quick_acks < 0:
         tcp.begin_quick_acks()

@@ -172,6 +172,23 @@ def test_old_data_ends_the_delaying_of_acknowledgements(peer: Peer, conn: Socket
         assert flags_of(peer.say(PSH | ACK, b"at once")) == [ACK]
 
 
+@pytest.mark.parametrize("read_first", [False, True])
+def test_quick_acknowledgements_come_when_everything_is_read(
+    peer: Peer, conn: Socket, read_first: bool
+) -> None:
+    """TCP_QUICKACK sends what is due at once only if nothing is left in the buffer."""
+    exchange(peer, conn)
+    before = len(peer.heard)
+    assert peer.say(PSH | ACK, b"delayed") == []
+    if read_first:
+        conn.recv(100)
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    assert flags_of(peer.heard[before:]) == [ACK] * read_first
+    if not read_first:
+        conn.recv(100)
+    assert flags_of(peer.heard[before:]) == [ACK]
+
+
 def test_a_fin_that_fills_more_than_a_segment_is_acknowledged_at_once(
     peer: Peer, conn: Socket
 ) -> None:
