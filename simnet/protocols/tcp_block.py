@@ -40,11 +40,10 @@ _LINGER2 = (constants.IPPROTO_TCP, 8)
 SEQUENCE_SPACE = 1 << 32
 SEQUENCE_MASK = SEQUENCE_SPACE - 1
 
-# TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN; how long a cork holds.
+# TCP_ATO_MIN, TCP_MAX_QUICKACKS, TCP_TIMEWAIT_LEN.
 DELAYED_ACK_NS = 40 * MILLISECOND_NS
 QUICK_ACKS = 16
 TIME_WAIT_NS = 60 * SECOND_NS
-CORK_NS = 200 * MILLISECOND_NS
 # Segments that cannot be right are answered so often at most (net.ipv4.tcp_invalid_ratelimit).
 ODDITIES_NS = 500 * MILLISECOND_NS
 

@@ -6,7 +6,6 @@ from simnet import constants
 from simnet.addresses import is_ipv4
 from simnet.clock import MILLISECOND_NS
 from simnet.protocols.tcp_block import (
-    CORK_NS,
     DELAYED_ACK_NS,
     ODDITIES_NS,
     SEQUENCE_MASK,
@@ -15,7 +14,7 @@ from simnet.protocols.tcp_block import (
     ControlBlock,
 )
 from simnet.protocols.tcp_flight import Flight
-from simnet.protocols.tcp_rtt import FIRST_RTO_US, JIFFY_NS, MAX_RTO_US, patience_ns
+from simnet.protocols.tcp_rtt import FIRST_RTO_US, JIFFY_NS, MAX_RTO_US, MIN_RTO_US, patience_ns
 from simnet.protocols.tcp_states import State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
@@ -154,8 +153,8 @@ class Output(ControlBlock):
                 return
             size = min(self.mss, unsent.length, room)
             if size < self.mss and size == unsent.length and self._holds_small():
-                if self.corked:
-                    self.hold_cork()
+                if self.corked and not flight.sent:
+                    self.hold_cork(flight)
                 return
             if not flight.may_send():
                 return
@@ -212,6 +211,9 @@ class Output(ControlBlock):
             flags, end = flags | FIN, end + 1
         if len(payload) < self.mss:
             self.nagle_small_edge = end
+        if self.cork_timer is not None:
+            self.cork_timer.cancel()
+            self.cork_timer = None
         self.note_reply()
         flight.add(seq, end, flags, payload)
         urgent = 0
@@ -273,10 +275,14 @@ class Output(ControlBlock):
         """Whether data, or the FIN after it, has not been sent yet."""
         return bool(self.unsent.length) or self.fin_due
 
-    def hold_cork(self) -> None:
-        """A cork holds a small segment for 200 ms at most (tcp(7))."""
+    def hold_cork(self, flight: Flight) -> None:
+        """A cork holds a small segment, when nothing is under way, as long as a time-out is.
+
+        (tcp_check_probe_timer: what is sent stops the timer, its acknowledgement sets it anew.)
+        """
         if self.cork_timer is None or not self.cork_timer.pending:
-            self.cork_timer = self.clock.call_after(CORK_NS, self._cork_pops)
+            wait_ns = max(flight.time_out_ns(), MIN_RTO_US * 1000)
+            self.cork_timer = self.clock.call_after(wait_ns, self._cork_pops)
 
     def _cork_pops(self) -> None:
         self.push()
