@@ -181,20 +181,26 @@ class Clock:
 
     def fire_next(self) -> bool:
         """Move time to the next timer and call it back; False if there is none."""
-        when_ns = self.next_ns()
-        if when_ns is None:
-            return False
-        timer = heapq.heappop(self._heap)[2]
-        if when_ns > self.now_ns:
-            self.now_ns = when_ns
-            if self._on_move is not None:
-                self._on_move(when_ns)
-        callback, timer.callback = timer.callback, None
-        if not timer.background:
-            self._foreground -= 1
-        assert callback is not None
-        callback()
-        return True
+        heap = self._heap
+        while heap:
+            when_ns, _, timer = heapq.heappop(heap)
+            callback = timer.callback
+            if callback is None:
+                self._cancelled -= 1
+                continue
+            if when_ns > self.now_ns:
+                self._move(when_ns)
+            timer.callback = None
+            if not timer.background:
+                self._foreground -= 1
+            callback()
+            return True
+        return False
+
+    def _move(self, now_ns: int) -> None:
+        self.now_ns = now_ns
+        if self._on_move is not None:
+            self._on_move(now_ns)
 
     def advance(self, at_most_ns: int) -> None:
         """Move time to the next timer and call it back, or so far if there is none before."""
@@ -202,4 +208,4 @@ class Clock:
         if when_ns is not None and when_ns <= self.now_ns + at_most_ns:
             self.fire_next()
         else:
-            self.now_ns += at_most_ns
+            self._move(self.now_ns + at_most_ns)

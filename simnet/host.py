@@ -264,19 +264,16 @@ class Host(Addressing, api.Network):
     def deliver(self, packet: Packet) -> None:
         """Find whom a packet is for, or answer that there is nobody."""
         if isinstance(packet, Segment):
-            self._deliver_segment(packet)
+            key = packet.destination, packet.source
+            target = self.tcp_ports.connections.get(key) or self.tcp_ports.listener(*key)
+            if target is not None:
+                target.receive(packet)
+            elif not packet.flags & RST:
+                self.wire.transmit(self, reset_for(packet))
         elif isinstance(packet, Datagram):
             self._deliver_datagram(packet)
         else:
             self._deliver_unreachable(packet)
-
-    def _deliver_segment(self, segment: Segment) -> None:
-        key = segment.destination, segment.source
-        target = self.tcp_ports.connections.get(key) or self.tcp_ports.listener(*key)
-        if target is not None:
-            target.receive(segment)
-        elif not segment.flags & RST:
-            self.wire.transmit(self, reset_for(segment))
 
     def udp_receiver(self, local: InetAddress, remote: InetAddress) -> Bound | None:
         """Who receives datagrams from `remote` to `local`."""

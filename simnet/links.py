@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # What every IPv4 link carries in one piece (RFC 791); the loopback has the largest.
 _SMALLEST_MTU, _LARGEST_MTU = 68, 65536
+# Of IPv6 and TCP, with the options that there are.
+_LARGEST_HEADERS = 72
 # Later than any packet arrives, and earlier.
 _NEVER, _ALWAYS = 1 << 100, -1
 
@@ -144,6 +146,9 @@ class Link:
         self._ideal = self._instant = False
         self._chain: list[tuple[str, FaultFunction]] = []
         self._gates: list[tuple[str, FaultFunction]] = []
+        # Neither faults nor turns to wait for; and the payload that is never too big for the MTU.
+        self._plain = False
+        self._small = 0
         self._latency_ns = self._jitter_ns = 0
         self._bandwidth: float | None = None
         self.mtu = IDEAL.mtu
@@ -214,6 +219,8 @@ class Link:
             and conditions.mtu >= self.source.limits.mtu
             and not (self._holding or self._gates)
         )
+        self._plain = not (self._instant or self._chain or self._bandwidth or self._jitter_ns)
+        self._small = conditions.mtu - _LARGEST_HEADERS
         self._ideal = self._instant and not (
             self._chain or self._flying or self._late or self._wire.recording
         )
@@ -258,6 +265,17 @@ class Link:
             wire.pass_on(self.target, packet, 0)
             return
         number = wire.note_sent(self.source, self.target, packet)
+        if self._plain and (len(packet.payload) <= self._small or packet.uncut <= self.mtu):
+            # As _dispatch() does, for the commonest kind of link.
+            when_ns = self._clock.now_ns + self._latency_ns
+            if when_ns < self._last_arrival_ns:
+                when_ns = self._last_arrival_ns
+            else:
+                self._last_arrival_ns = when_ns
+            self._flying.append((when_ns, number, packet))
+            if when_ns < self._next_ns:
+                self._wait_until(when_ns)
+            return
         if not self._chain:
             self._dispatch(number, packet, 0)
             return
@@ -350,6 +368,7 @@ class Link:
 
     def _arrive(self) -> None:
         flying, late, now_ns, wire = self._flying, self._late, self._clock.now_ns, self._wire
+        target, append = self.target, wire.trace.append
         self._timer = None
         # What is sent meanwhile need not set the timer.
         self._next_ns = _ALWAYS
@@ -363,8 +382,12 @@ class Link:
                 return
             if self._version != wire.version:
                 self._look()
-            if not self._gates:
-                wire.arrive(self, number, packet)
+            if not self._gates and target.up:
+                # As Wire.arrive() does.
+                append(("arrived", number, target.name))
+                target.deliver(packet)
+                if wire.queue:
+                    wire.flush()
                 continue
             for this, each, delay in self._what_is_left(self._gates, number, packet):
                 if delay:

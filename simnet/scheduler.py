@@ -459,7 +459,7 @@ class Scheduler:
     def interrupt_waiting_on(self, host: Host) -> None:
         """A host has failed: tell those who wait on a socket of it, though they are not its own."""
         for task in (self.main, *self.tasks):
-            if task.waiting is None or task is self.current:
+            if task.waiting is None or task is self.current or task.host is host:
                 continue
             call, subject = task.waiting
             if getattr(subject, "_home", None) is host:

@@ -5,7 +5,9 @@ bytes, None and tuples of them. Time is a record too, made when it moves, so tha
 records need not carry it. The last few thousand are kept for reports, all of them if the world
 records. The digest covers every record, kept or not.
 
-Records of data moved hold its length; the segments that a recording world keeps hold their payload.
+Records of data moved hold its length. A world that records has every packet with all its fields and
+its payload ("sent"); one that does not has of a segment what varies most ("segment": numbers,
+flags, window and length).
 """
 
 from __future__ import annotations

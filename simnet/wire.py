@@ -106,24 +106,14 @@ class Segment(NamedTuple):
 
         On a path that takes less than segments are ever cut to, Linux leaves it to fragments.
         """
-        return self.size if self.size > SMALLEST_PATH_MTU else 0
+        size = len(self.payload) + (40 if "." in self.source[0] else 60)
+        if self.flags & SYN:
+            size = self.size
+        return size if size > SMALLEST_PATH_MTU else 0
 
     def record(self, payload: bytes | int) -> tuple[Any, ...]:
         """For the trace: the kind, and every field."""
-        return (
-            "TCP",
-            self.source,
-            self.destination,
-            self.seq,
-            self.ack,
-            self.flags,
-            self.window,
-            payload,
-            self.urgent,
-            self.mss,
-            self.wscale,
-            self.hops,
-        )
+        return ("TCP", *self[:6], payload, *self[7:])
 
 
 class Datagram(NamedTuple):
@@ -235,7 +225,8 @@ class Wire:
         # The members of each subnet, with the index of their interface.
         self._subnets: dict[Network, dict[Host, int]] = {}
         self._links: dict[tuple[Host, Host], Link] = {}
-        self._queue: deque[tuple[Host, Packet, int]] = deque()
+        # What arrives at the next flush.
+        self.queue: deque[tuple[Host, Packet, int]] = deque()
         self._busy = False
         self._sent = 0
 
@@ -330,7 +321,7 @@ class Wire:
             link.send(packet)
         elif sender.is_local(ip):
             number = self.note_sent(sender, sender, packet) if self.recording else 0
-            self._queue.append((sender, packet, number))
+            self.queue.append((sender, packet, number))
         elif not sender.is_unicast(ip):
             self._transmit_to_many(sender, packet)
         else:
@@ -346,7 +337,7 @@ class Wire:
             return
         if packet.looped:
             number = self.note_sent(sender, sender, packet) if self.recording else 0
-            self._queue.append((sender, packet, number))
+            self.queue.append((sender, packet, number))
         ip = packet.destination[0]
         if packet.interface != LO and packet.hops and not is_of_interface(ip):
             for host, index in self.neighbours(sender, packet.interface or ETH0, ip):
@@ -374,11 +365,11 @@ class Wire:
             router = ROUTER4 if is_ipv4(packet.source[0]) else ROUTER6
             answer = Unreachable(router, packet.source, error, packet, mtu)
             number = self.note_sent(sender, sender, answer) if self.recording else 0
-            self._queue.append((sender, answer, number))
+            self.queue.append((sender, answer, number))
 
     def pass_on(self, target: Host, packet: Packet, number: int) -> None:
         """It arrives at the next flush."""
-        self._queue.append((target, packet, number))
+        self.queue.append((target, packet, number))
 
     def arrive(self, link: Link, number: int, packet: Packet) -> None:
         """It has come to the end of its link; everything that this brings about happens now."""
@@ -392,10 +383,10 @@ class Wire:
 
     def flush(self) -> None:
         """Deliver everything that is to arrive now, and what that brings about."""
-        if self._busy:
+        if self._busy or not self.queue:
             return
         self._busy = True
-        queue = self._queue
+        queue = self.queue
         try:
             while queue:
                 host, packet, number = queue.popleft()
@@ -410,12 +401,25 @@ class Wire:
 
     # The trace
 
+    @property
+    def packets_sent(self) -> int:
+        """How many were not on an ideal path, where nobody counts."""
+        return self._sent
+
     def note_sent(self, source: Host, target: Host | None, packet: Packet) -> int:
         """A packet is under way; the number by which the trace knows it."""
         self._sent = number = self._sent + 1
-        payload = packet.payload if self.recording else len(packet.payload)
         to = "" if target is None else target.name
-        self.trace.append(("sent", number, source.name, to, *packet.record(payload)))
+        record: tuple[Any, ...]
+        if self.recording:
+            record = ("sent", number, source.name, to, *packet.record(packet.payload))
+        elif isinstance(packet, Segment):
+            # Numbers, flags and window: to hash every field would take longer than the rest.
+            length = len(packet.payload)
+            record = ("segment", number, source.name, to, *packet[2:6], length)
+        else:
+            record = ("sent", number, source.name, to, *packet.record(len(packet.payload)))
+        self.trace.append(record)
         return number
 
     def note_duplicated(self, number: int, where: str, reason: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from simnet import World
 from simnet.api import Network
+from tests.benchmarks import network
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.bodies import BENCHMARKS, Benchmark
 from tests.conftest import BACKENDS
@@ -29,3 +33,58 @@ def test_the_table_shows_the_floor_and_whether_it_is_met() -> None:
     assert row.split("|")[6].strip() == "2"
     assert row.split("|")[7].strip() in ("yes", "NO")
     assert "Machine: " in result.output
+
+
+def test_the_second_table_is_about_networks() -> None:
+    """Segments, an hour, many hosts, and how time and memory grow with them."""
+    result = CliRunner().invoke(main, ["--quick", "--markdown", "--only", "network"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
+    named = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    transfer = named["segments of a transfer over a link of 10 ms"]
+    assert transfer[1] == "150,000"
+    assert transfer[2] in ("yes", "NO")
+    assert [name for name in named if "hosts, 10 connections each" in name] == [
+        f"{count} hosts, 10 connections each" for count in (2, 5, 10, 20)
+    ]
+    assert named["growth with the number of hosts, as a power of it"][0].startswith("time ")
+
+
+@pytest.mark.parametrize(("power", "factor"), [(1, 1.0), (1, 7.0), (2, 3.0)])
+def test_a_fit_finds_the_power(power: int, factor: float) -> None:
+    """Whatever the unit."""
+    sizes = [125, 250, 500, 1000]
+    assert network.Fit.of(sizes, [factor * size**power for size in sizes]).exponent == (
+        pytest.approx(power)
+    )
+
+
+def test_a_packet_costs_the_same_among_many_hosts() -> None:
+    """What it does is counted in calls of Python functions: none depends on how many hosts are."""
+
+    def calls(hosts: int) -> int:
+        with World() as world:
+            world.default_link(latency=0.01)
+            for number in range(hosts):
+                world.host(f"idle{number}")
+            server, client = world.host("server"), world.host("client")
+            listener = server.create_server(("", 80))
+            with listener, client.create_connection(("server", 80)) as sock:
+                connection, _ = listener.accept()
+                with connection:
+                    counted = 0
+
+                    def count(frame: Any, event: str, arg: Any) -> None:
+                        nonlocal counted
+                        counted += event == "call"
+
+                    sys.setprofile(count)
+                    for _ in range(20):
+                        sock.sendall(b"x" * 1000)
+                        connection.recv(1000)
+                        connection.sendall(b"x")
+                        sock.recv(1)
+                    sys.setprofile(None)
+        return counted
+
+    assert calls(0) == calls(998)

@@ -403,6 +403,20 @@ def test_a_crash_ends_the_tasks_of_a_host_alone(world: World) -> None:
     assert cleaned == ["a", "b"]
 
 
+def test_a_task_that_was_about_to_wait_ends_too(world: World) -> None:
+    """The host crashes while that task looks for who runs next: it is no error in it."""
+    b = world.hosts["b"]
+    with world.hosts["a"].socket(type=SOCK_DGRAM):
+        sock = b.socket(type=SOCK_DGRAM)
+        KEPT.append(sock)
+        sock.bind(("", PORT))
+        task = b.spawn(sock.recv, 1)
+        world.at(1, world.crash, "b")
+        world.run()
+        assert task.done
+        assert task.result() is None
+
+
 def test_a_task_may_crash_its_own_host(world: World) -> None:
     """It ends when it would next wait."""
     a, steps = world.hosts["a"], []

@@ -12,9 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from tests.benchmarks import network
 from tests.benchmarks.bodies import BENCHMARKS
 from tests.benchmarks.measure import Row, measure
 
+NETWORK_HEADINGS = ["many hosts, and links with latency", "simulator", "floor", "met"]
 HEADINGS = ["", "kernel, µs", "simulator, µs", "ratio", "ratio of minima", "floor", "met"]
 
 
@@ -40,6 +42,28 @@ def cells(row: Row) -> list[str]:
         "" if floor is None else f"{floor:g}",
         "" if floor is None else "yes" if ratio >= floor else "NO",
     ]
+
+
+def network_cells(line: network.Measured) -> list[str]:
+    """One line of the second table."""
+    return [
+        line.name,
+        line.value,
+        line.floor,
+        "" if line.met is None else "yes" if line.met else "NO",
+    ]
+
+
+def show(headings: list[str], lines: list[list[str]], markdown: bool) -> None:
+    """A table, for a terminal or for a README."""
+    if markdown:
+        for line in [headings, ["---", *["--:"] * (len(headings) - 1)], *lines]:
+            click.echo(f"| {' | '.join(line)} |")
+    else:
+        table = Table(*headings)
+        for line in lines:
+            table.add_row(*line)
+        Console(width=120).print(table)
 
 
 def notes(rows: list[Row], rounds: int, seconds: float) -> list[str]:
@@ -75,16 +99,15 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
     for benchmark in (b for b in BENCHMARKS if only in b.name):
         click.echo(f"{benchmark.name} ...", file=sys.stderr)
         rows.append(measure(benchmark, rounds=rounds, seconds=seconds, scale=scale))
-    lines = [cells(row) for row in rows]
-    if markdown:
-        for line in [HEADINGS, ["---", *["--:"] * 6], *lines]:
-            click.echo(f"| {' | '.join(line)} |")
-    else:
-        table = Table(*HEADINGS)
-        for line in lines:
-            table.add_row(*line)
-        Console(width=120).print(table)
+    show(HEADINGS, [cells(row) for row in rows], markdown)
     click.echo("\n" + "\n".join(notes(rows, rounds, seconds)))
+    if only in "network":
+        click.echo("\nnetwork ...", file=sys.stderr)
+        few = min(rounds, 3)
+        lines = network.measure(few, scale=0.02 if quick else 1.0)
+        click.echo()
+        show(NETWORK_HEADINGS, [network_cells(line) for line in lines], markdown)
+        click.echo(f"\nMedians of {few} runs, in time of the processor; memory by tracemalloc.")
 
 
 if __name__ == "__main__":
