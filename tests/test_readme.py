@@ -43,6 +43,15 @@ def test_each_scenario_gives_what_it_says(scenario: str, tmp_path: Path) -> None
     assert done.stdout.startswith("ok "), done.stdout
 
 
+def test_the_diagram_is_what_the_example_prints(tmp_path: Path) -> None:
+    """Its beginning, at least."""
+    (shown,) = blocks("text")
+    (code,) = (each for each in blocks("python") if "diagram()" in each)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert shown in done.stdout
+
+
 def test_known_differences_are_counted() -> None:
     """The number in the README is the number in the data."""
     assert f"`tests/conformance/differences.py`: **{len(DIFFERENCES)}**" in TEXT

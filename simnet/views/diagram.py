@@ -56,7 +56,7 @@ def mermaid(world: World) -> str:
         lines.append(f"    participant h{index} as {_escaped(f'{lane.host} ({lane.note})')}")
     for each in story.passages:
         source, target = lanes.of_passage(each)
-        arrow = "-x" if not each.arrived else "-->>" if each.remark else "->>"
+        arrow = "-x" if each.lost and not each.arrived else "-->>" if each.remark else "->>"
         told = [f"{story.times_ns[each.sent] / 1e9:.6f}s", label(each)]
         note = _fate(each, story, delay=False)
         if note:
@@ -85,14 +85,16 @@ def _fate(passage: Passage, story: Story, delay: bool = True) -> str:
         taken_ns = story.times_ns[passage.arrived[0]] - story.times_ns[passage.sent]
         if taken_ns:
             words.append(f"+{taken_ns / 1e9:.6f}")
+    if not passage.arrived and not passage.lost:
+        words.append("on its way")
     return ", ".join(words)
 
 
 def _arrow(passage: Passage, lanes: Lanes, columns: list[int]) -> str:
     source, target = lanes.of_passage(passage)
-    arrived = bool(passage.arrived)
+    comes = bool(passage.arrived) or not passage.lost
     if target is None or source == target:
-        head = "<-" if arrived else "-X"
+        head = "<-" if comes else "-X"
         return _beside(f"{head} {label(passage)}", columns[source], columns)
     cells = _empty(columns)
     left, right = sorted((columns[source], columns[target]))
@@ -101,7 +103,7 @@ def _arrow(passage: Passage, lanes: Lanes, columns: list[int]) -> str:
     body = list(f" {words} ".center(room, "-"))
     forward = source < target
     tip = room - 1 if forward else 0
-    body[tip] = (">" if forward else "<") if arrived else "X"
+    body[tip] = (">" if forward else "<") if comes else "X"
     cells[left + 1 : right] = body
     return "".join(cells)
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 # How much of a longer piece of data is shown.
 _SHOWN = 24
-# What the details of a packet's record are.
+# What the details of records are: of a packet, of a state.
 _SENT = ("number", "sender", "receiver", "protocol", "from", "to")
+_STATE = ("host", "socket", "local address", "remote address", "state")
 _FIELDS = {
     "TCP": ("seq", "ack", "flags", "window", "payload", "urgent", "mss", "wscale", "hops"),
     "UDP": ("payload", "tos", "hops", "interface", "looped"),
@@ -131,7 +132,7 @@ def _differing(one: Record | None, other: Record | None) -> list[str]:
     if one is None or other is None or one[1] != other[1] or len(one) != len(other):
         return []
     found = ["time"] if one[0] != other[0] else []
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = _STATE if one[1] == "state" else ()
     if one[1] == "sent":
         names = (*_SENT, *_FIELDS.get(one[5], ()))
     for index, (a, b) in enumerate(zip(one[2:], other[2:], strict=True)):

@@ -84,6 +84,20 @@ def test_arrows_cross_the_lanes_between() -> None:
     assert re.fullmatch(r" +0.000000  \|-X UDP \d+ > 9 len=1 +\| +\|  lost at a->: no host", third)
 
 
+def test_what_is_on_its_way_at_the_end_is_not_lost() -> None:
+    """It has no X, but a word."""
+    world = World(record=True)
+    world.host("a", ip="10.0.0.1")
+    world.host("b", ip="10.0.0.2")
+    world.link("a", "b", latency=1)
+    with world.hosts["a"].socket(2, 2) as sock:
+        sock.sendto(b"x", ("b", 9))
+    line = diagram.text(world).splitlines()[-1]
+    assert line.endswith(">|  on its way")
+    assert "X" not in line
+    assert "h0->>h1:" in diagram.mermaid(world)
+
+
 @pytest.mark.parametrize("view", [diagram.text, diagram.mermaid])
 def test_an_empty_world_has_an_empty_diagram(view: object) -> None:
     """And one that does not record has none."""

@@ -71,7 +71,7 @@ function makeModel(data) {
       for (let i = from; i !== to; i += step) {
         const arrow = list[i], packet = data.packets[arrow.index], way = packet.from + ">" + packet.to;
         if (arrow.fate === "arrived") latest.set(way, arrow);
-        const like = arrow.fate === "lost" && latest.get(way);
+        const like = arrow.fate !== "arrived" && arrow.fate !== "copy" && latest.get(way);
         if (!like) continue;
         const away = Math.abs(like.top - arrow.top);
         if (arrow.away !== undefined && arrow.away <= away) continue;

@@ -146,7 +146,7 @@
     let x1 = packet.to === null ? x0 + 150 : laneX[packet.to];
     const top = HEAD + TOP + arrow.top - pane.scrollTop;
     let bottom = HEAD + TOP + arrow.bottom - pane.scrollTop;
-    if (arrow.fate === "lost") { x1 = x0 + (x1 - x0) * LOST_PART; }
+    if (arrow.fate === "lost" || arrow.fate === "flying") { x1 = x0 + (x1 - x0) * LOST_PART; }
     return { packet, x0, x1, top, bottom };
   }
 
@@ -198,7 +198,8 @@
     } else {
       drawLabel(arrow, packet, x0, top, x1, bottom, angle, chosen);
     }
-    if (arrow.fate === "lost" && x0 !== x1) caption(arrow.reason, x1 + (forward ? 12 : -12), bottom + 4, forward ? "left" : "right");
+    const end = arrow.fate === "flying" ? "on its way at the end" : arrow.reason;
+    if (end && x0 !== x1) caption(end, x1 + (forward ? 12 : -12), bottom + 4, forward ? "left" : "right");
     pen.globalAlpha = 1;
   }
 
@@ -352,6 +353,7 @@
     fact("sent", seconds(data.times[packet.sent], 9));
     for (const row of packet.arrived) fact("arrived", `${seconds(data.times[row], 9)} (+${duration(data.times[row] - data.times[packet.sent])})`);
     for (const [, reason] of packet.lost) fact("lost", reason, "fate-lost");
+    if (!packet.arrived.length && !packet.lost.length) fact("is", "on its way at the end");
     if (packet.remark) fact("is", packet.remark === "again" ? "sent again" : "a probe", "fate-again");
     for (const [name, value] of packet.fields) fact(name, value);
     if (packet.payload) fact("payload", packet.length + " bytes");
