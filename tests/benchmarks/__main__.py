@@ -99,15 +99,17 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
     for benchmark in (b for b in BENCHMARKS if only in b.name):
         click.echo(f"{benchmark.name} ...", file=sys.stderr)
         rows.append(measure(benchmark, rounds=rounds, seconds=seconds, scale=scale))
-    show(HEADINGS, [cells(row) for row in rows], markdown)
-    click.echo("\n" + "\n".join(notes(rows, rounds, seconds)))
+    if rows:
+        show(HEADINGS, [cells(row) for row in rows], markdown)
+        click.echo("\n" + "\n".join(notes(rows, rounds, seconds)))
     if only in "network":
         click.echo("\nnetwork ...", file=sys.stderr)
         few = min(rounds, 3)
         lines = network.measure(few, scale=0.02 if quick else 1.0)
         click.echo()
         show(NETWORK_HEADINGS, [network_cells(line) for line in lines], markdown)
-        click.echo(f"\nMedians of {few} runs, in time of the processor; memory by tracemalloc.")
+        click.echo(f"\nMachine: {machine()}.")
+        click.echo(f"Medians of {few} runs, in time of the processor; memory by tracemalloc.")
 
 
 if __name__ == "__main__":
