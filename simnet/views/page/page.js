@@ -4,7 +4,7 @@
   const byId = (id) => document.getElementById(id);
   const pane = byId("pane"), canvas = byId("canvas"), overview = byId("overview");
   const pen = canvas.getContext("2d");
-  const AXIS = 104, HEAD = 50, TOP = 22, NARROWEST = 250;
+  const AXIS = 104, HEAD = 50, TOP = 22, NARROWEST = 300;
   const view = { mode: "even", zoom: 1, calls: true, connection: null, hits: [], hit: -1, pinned: null, hover: null, pointer: null };
   let y = [], list = [], height = 0, laneX = [], width = 0, colours = {}, shownHits = new Set(), frame = 0, momentRow = -1;
 
