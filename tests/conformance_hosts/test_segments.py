@@ -1,43 +1,20 @@
-"""The simulator sends the segments that the kernel sends, in the same order and at the same times.
-
-Each case is a short program, run on both; only such as leave nothing to the processors' chance.
-"""
+"""The simulator sends the segments that the kernel sends, in the same order and rhythm."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
 
 import realnet
-from simnet.api import Network, Socket, Topology
 from tests.conformance_hosts.conftest import TOPOLOGIES
+from tests.conformance_hosts.programs import PROGRAMS, Program
 from tests.conformance_hosts.segments import Seen, described, listening
-from tests.conformance_hosts.ways import PATIENCE, SOL, TCP, address_of
+from tests.conformance_hosts.ways import address_of
 
-NODELAY, CORK, KEEPIDLE, KEEPINTVL, KEEPCNT, QUICKACK = 1, 3, 4, 5, 6, 12
 # Seconds by which an interval may differ, besides a twentieth: less than a delayed acknowledgement.
 INEXACT, ATTEMPTS = 0.03, 5
-
-Program = Callable[[Topology, Network, Network], None]
-PROGRAMS: dict[str, Program] = {}
-
-
-def program(body: Program) -> Program:
-    """A case, by the name of its function."""
-    PROGRAMS[body.__name__] = body
-    return body
-
-
-def opened(client: Network, server: Network) -> tuple[Socket, Socket]:
-    """A fresh connection."""
-    with server.create_server(("", 80)) as listener:
-        conn = client.create_connection((address_of(server), 80), PATIENCE)
-        peer = listener.accept()[0]
-    peer.settimeout(PATIENCE)
-    return conn, peer
 
 
 def seen_on(backend: str, body: Program) -> list[Seen]:
@@ -52,224 +29,16 @@ def seen_on(backend: str, body: Program) -> list[Seen]:
         topology.close()
 
 
-@program
-def a_question_and_an_answer(topology: Topology, client: Network, server: Network) -> None:
-    """The client closes first."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"abc")
-        peer.recv(9)
-        peer.send(b"defg")
-        conn.recv(9)
-        client.sleep(0.1)
-        conn.close()
-        client.sleep(0.1)
-        peer.recv(9)
-    client.sleep(0.1)
-
-
-@program
-def a_server_that_speaks_first(topology: Topology, client: Network, server: Network) -> None:
-    """Several turns; the server closes first."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        for sender, receiver, text in (
-            (peer, conn, b"220 hi"),
-            (conn, peer, b"EHLO"),
-            (peer, conn, b"250"),
-            (conn, peer, b"QUIT"),
-        ):
-            sender.send(text)
-            receiver.recv(99)
-        peer.close()
-        client.sleep(0.1)
-        conn.recv(1)
-    client.sleep(0.1)
-
-
-@program
-def small_writes_that_are_read(topology: Topology, client: Network, server: Network) -> None:
-    """Each is acknowledged at once: the reader never has anything to say."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.setsockopt(TCP, NODELAY, 1)
-        for _ in range(8):
-            conn.send(b"x")
-            client.sleep(0.01)
-            peer.recv(9)
-    client.sleep(0.1)
-
-
-@program
-def two_small_writes_and_an_answer(topology: Topology, client: Network, server: Network) -> None:
-    """Nagle's algorithm against delayed acknowledgements."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        for _ in range(3):
-            conn.send(b"1")
-            conn.send(b"2")
-            client.sleep(0.1)
-            peer.recv(9)
-            peer.send(b"r")
-            conn.recv(9)
-    client.sleep(0.1)
-
-
-@program
-def acknowledgements_without_haste(topology: Topology, client: Network, server: Network) -> None:
-    """TCP_QUICKACK off."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.setsockopt(TCP, NODELAY, 1)
-        peer.setsockopt(TCP, QUICKACK, 0)
-        for _ in range(4):
-            conn.send(b"x")
-            client.sleep(0.1)
-            peer.recv(9)
-    client.sleep(0.1)
-
-
-@program
-def a_cork(topology: Topology, client: Network, server: Network) -> None:
-    """What is less than a segment waits: until the cork is pulled, or for 200 ms."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.setsockopt(TCP, CORK, 1)
-        conn.send(b"a" * 100)
-        client.sleep(0.1)
-        conn.setsockopt(TCP, CORK, 0)
-        client.sleep(0.1)
-        conn.setsockopt(TCP, CORK, 1)
-        conn.send(b"b" * 100)
-        client.sleep(0.4)
-        peer.recv(9999)
-    client.sleep(0.1)
-
-
-@program
-def a_cork_over_more_than_a_segment(topology: Topology, client: Network, server: Network) -> None:
-    """The full segment leaves; the rest waits for 200 ms after that."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.setsockopt(TCP, CORK, 1)
-        conn.send(b"a" * 100)
-        client.sleep(0.1)
-        conn.send(b"b" * 2000)
-        client.sleep(0.4)
-        peer.recv(9999)
-    client.sleep(0.1)
-
-
-@program
-def an_end_with_data_unread(topology: Topology, client: Network, server: Network) -> None:
-    """It is a reset."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"abc")
-        client.sleep(0.1)
-        peer.close()
-        client.sleep(0.1)
-
-
-@program
-def half_a_connection(topology: Topology, client: Network, server: Network) -> None:
-    """The end of the questions, then the answer."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"q")
-        conn.shutdown(socket.SHUT_WR)
-        client.sleep(0.1)
-        peer.recv(9)
-        peer.recv(9)
-        peer.send(b"answer")
-        client.sleep(0.1)
-        peer.close()
-        conn.recv(9)
-        client.sleep(0.1)
-
-
-@program
-def urgent_data(topology: Topology, client: Network, server: Network) -> None:
-    """Between ordinary data."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"abc")
-        conn.send(b"!", socket.MSG_OOB)
-        client.sleep(0.1)
-        peer.setblocking(False)
-        assert peer.recv(9) == b"abc"
-        assert peer.recv(9, socket.MSG_OOB) == b"!"
-    client.sleep(0.1)
-
-
-@program
-def data_that_is_lost(topology: Topology, client: Network, server: Network) -> None:
-    """Repeated after 0.2, 0.6 seconds; what follows goes on from there."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"a")
-        peer.recv(1)
-        peer.send(b"b")
-        conn.recv(1)
-        client.sleep(0.1)
-        with topology.partition(client, server):
-            conn.send(b"lost")
-            client.sleep(0.4)
-        peer.recv(9)
-        client.sleep(0.3)
-        conn.send(b"more")
-        client.sleep(0.1)
-        peer.recv(9)
-    client.sleep(0.1)
-
-
-@program
-def an_end_that_is_lost(topology: Topology, client: Network, server: Network) -> None:
-    """Repeated like data."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"a")
-        peer.recv(1)
-        client.sleep(0.1)
-        with topology.partition(client, server):
-            conn.close()
-            client.sleep(0.4)
-        peer.recv(9)
-        client.sleep(0.1)
-    client.sleep(0.1)
-
-
-@program
-def probes_that_are_answered_and_then_not(
-    topology: Topology, client: Network, server: Network
-) -> None:
-    """Keepalive, until it gives up with a reset."""
-    conn, peer = opened(client, server)
-    with conn, peer:
-        conn.send(b"a")
-        peer.recv(1)
-        for option in (KEEPIDLE, KEEPINTVL, KEEPCNT):
-            conn.setsockopt(TCP, option, 1)
-        conn.setsockopt(SOL, socket.SO_KEEPALIVE, 1)
-        client.sleep(1.5)
-        topology.partition(server, client, one_way=True)
-        client.sleep(2)
-
-
-@program
-def nobody_there(topology: Topology, client: Network, server: Network) -> None:
-    """A SYN every second."""
-    topology.partition(client, server)
-    with client.socket() as sock:
-        sock.settimeout(1.5)
-        sock.connect_ex((address_of(server), 80))
-
-
-@program
-def nobody_listening(topology: Topology, client: Network, server: Network) -> None:
-    """A reset."""
-    with client.socket() as sock:
-        sock.connect_ex((address_of(server), 80))
+@pytest.fixture(scope="module")
+def kernel() -> dict[str, list[Seen]]:
+    """What each program sends on the kernel: they run side by side, for most of it is waiting."""
+    try:
+        realnet.Topology().close()
+    except realnet.Unavailable as exc:
+        pytest.skip(str(exc))
+    with ThreadPoolExecutor(8) as pool:
+        seen = pool.map(lambda body: seen_on("real", body), PROGRAMS.values())
+        return dict(zip(PROGRAMS, seen, strict=True))
 
 
 def intervals(seen: list[Seen]) -> list[float]:
@@ -278,17 +47,14 @@ def intervals(seen: list[Seen]) -> list[float]:
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
-def test_both_send_the_same_segments(name: str) -> None:
+def test_both_send_the_same_segments(name: str, kernel: dict[str, list[Seen]]) -> None:
     """With the same numbers and flags, at the same intervals; busy machines have more attempts."""
-    simulated = seen_on("sim", PROGRAMS[name])
+    simulated, real = seen_on("sim", PROGRAMS[name]), kernel[name]
+    texts = [each.text for each in simulated]
+    expected = pytest.approx(intervals(simulated), rel=0.05, abs=INEXACT)
     for _ in range(ATTEMPTS):
-        try:
-            real = seen_on("real", PROGRAMS[name])
-        except realnet.Unavailable as exc:
-            pytest.skip(str(exc))
-        texts = [each.text for each in simulated], [each.text for each in real]
-        expected = pytest.approx(intervals(simulated), rel=0.05, abs=INEXACT)
-        if texts[0] == texts[1] and intervals(real) == expected:
+        if [each.text for each in real] == texts and intervals(real) == expected:
             return
-    assert texts[0] == texts[1]
+        real = seen_on("real", PROGRAMS[name])
+    assert [each.text for each in real] == texts
     assert intervals(real) == expected
