@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -150,6 +151,7 @@ def called(host: Host, peer: Peer) -> Socket:
 NUMBERS = st.sampled_from([0, 1000, SPACE - 1, SPACE - 3000, SPACE // 2])
 
 
+@pytest.mark.timeout(0)  # by night it takes minutes
 @given(STEPS, NUMBERS)
 @examples(150)
 def test_a_connection_bears_whatever_is_said_to_it(
@@ -159,6 +161,7 @@ def test_a_connection_bears_whatever_is_said_to_it(
     converse(accepted, steps, iss)
 
 
+@pytest.mark.timeout(0)  # by night it takes minutes
 @given(STEPS, NUMBERS)
 @examples(150)
 def test_an_attempt_to_connect_bears_whatever_is_said_to_it(
