@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from tests.mutation import runner
 from tests.mutation.operators import Mutant, draw, mutants_of
+from tests.mutation.score import BELOW, MET, UNEXPLAINED, Score
 from tests.mutation.survivors import load_explained
 
 TOY = '''\
@@ -60,7 +62,64 @@ def test_a_planted_mutant_gets_its_verdict(
 def test_a_mutant_that_never_ends_is_stopped(tree: Path) -> None:
     """The time for a mutant is limited."""
     (tree / "toy.py").write_text(ENDLESS)
-    assert runner.run_tests(tree, ["test_toy.py"], seconds=3) == runner.TIMEOUT
+    assert runner.run_tests(tree, ["test_toy.py"], seconds=3) == runner.EXPIRED
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict"),
+    [
+        ([runner.KILLED], runner.KILLED),
+        ([runner.EXPIRED], runner.TIMEOUT),
+        ([runner.SURVIVED, runner.SURVIVED], runner.SURVIVED),
+        ([runner.SURVIVED, runner.TIMEOUT], runner.TIMEOUT),
+        ([runner.SURVIVED, runner.EXPIRED], runner.UNDECIDED),
+    ],
+)
+def test_many_slow_tests_do_not_kill(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, answers: list[str], verdict: str
+) -> None:
+    """Few tests that do not end tell of an endless mutant; many may just be slow."""
+    left = iter(answers)
+    monkeypatch.setattr(runner, "run_tests", lambda *_, **__: next(left))
+    planted = mutant("return number", "return None")
+    assert runner.judge(tree, planted, ["test_toy.py::test_clamp"], most=9, seconds=9) == verdict
+    assert next(left, None) is None
+
+
+def score(killed: int, survived: int, explained: int, undecided: int = 0) -> Score:
+    """A score with a floor of 90 per cent."""
+    verdicts = {
+        runner.KILLED: killed,
+        runner.SURVIVED: survived,
+        runner.UNDECIDED: undecided,
+    }
+    return Score(Counter(verdicts), explained, 90.0)
+
+
+@pytest.mark.parametrize(
+    ("of", "consistent", "code"),
+    [
+        (score(90, 10, 10), True, MET),
+        (score(100, 0, 0), True, MET),
+        (score(89, 11, 11), True, BELOW),
+        (score(90, 10, 9), True, UNEXPLAINED),
+        (score(90, 10, 10), False, UNEXPLAINED),
+        (score(89, 0, 0, undecided=11), True, BELOW),
+        (score(0, 0, 0), True, BELOW),
+    ],
+)
+def test_the_exit_code_tells_whether_the_floor_is_met(
+    of: Score, consistent: bool, code: int
+) -> None:
+    """An explanation does not count as a kill, nor does a run out of time."""
+    assert of.exit_code(consistent=consistent) == code
+
+
+def test_the_table_says_it_plainly() -> None:
+    """Killed, survived, explained, and the score beside its floor."""
+    lines = [" ".join(line.split()) for line in score(88, 10, 3, undecided=2).table()]
+    assert {"mutants 100", "killed 88", "survived 12", "out of time 2"} <= set(lines)
+    assert lines[-2:] == ["of these explained 3", "score 88.0 %, floor 90 %: NOT met"]
 
 
 def test_every_mutant_is_another_program() -> None:

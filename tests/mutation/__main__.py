@@ -16,6 +16,7 @@ import yaml
 
 from tests.mutation import rules, runner, selection
 from tests.mutation.operators import Mutant, draw, mutants_of
+from tests.mutation.score import Score
 from tests.mutation.survivors import Explained, load_explained
 
 KEPT = Path(".mutants")
@@ -33,7 +34,7 @@ class Outcome:
 
     @property
     def lived(self) -> bool:
-        return self.verdict in (runner.SURVIVED, runner.NOT_RUN)
+        return self.verdict not in (runner.KILLED, runner.TIMEOUT)
 
 
 def all_mutants(patterns: Sequence[str]) -> list[Mutant]:
@@ -102,6 +103,7 @@ def show(outcome: Outcome, explanation: Explained | None) -> None:
 @click.option("--files", multiple=True, default=rules.FILES, help="Patterns of files to mutate.")
 @click.option("--most", default=1500, show_default=True, help="Tests for each mutant at most.")
 @click.option("--limit", default=120.0, show_default=True, help="Seconds for each mutant at most.")
+@click.option("--floor", default=90.0, show_default=True, help="Per cent that must be killed.")
 @click.option("--explained", is_flag=True, help="Try the explained survivors, and nothing else.")
 def main(
     sample: int,
@@ -110,9 +112,14 @@ def main(
     files: tuple[str, ...],
     most: int,
     limit: float,
+    floor: float,
     explained: bool,
 ) -> None:
-    """Plant mutants in the simulator and count how many the tests notice."""
+    """Plant mutants in the simulator and count how many the tests notice.
+
+    The exit code is 0 if the floor is met and every survivor is explained, 1 if it is not met, and
+    3 if it is met but a survivor has no explanation, or an explanation is no longer true.
+    """
     population = all_mutants(files)
     known = {each.identity: each for each in load_explained()}
     stale = known.keys() - {mutant.identity for mutant in all_mutants(rules.FILES)}
@@ -121,6 +128,7 @@ def main(
     else:
         chosen = draw(population, sample, seed)
     counts: Counter[str] = Counter()
+    noticed = 0
     unexplained: list[Outcome] = []
     refuted: list[Outcome] = []
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
@@ -135,20 +143,21 @@ def main(
                 show(outcome, explanation)
                 if not explanation:
                     unexplained.append(outcome)
-            elif explanation:
+                continue
+            noticed += 1
+            if explanation:
                 refuted.append(outcome)
-    total = sum(counts.values())
-    killed = counts[runner.KILLED] + counts[runner.TIMEOUT]
-    judged = killed + len(unexplained)
-    tally = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    click.echo(f"\n{total} of {len(population)} mutants: {tally}")
-    click.echo(f"noticed: {100 * killed / max(total, 1):.1f} %")
-    click.echo(f"of those not explained as equivalent: {100 * killed / max(judged, 1):.1f} %")
     for outcome in refuted:
         click.echo(f"explained, yet killed: {outcome.mutant.identity}")
     for identity in sorted(stale):
         click.echo(f"explained, yet no such mutant: {identity}")
-    sys.exit(bool(unexplained or refuted or stale))
+    score = Score(counts, sum(counts.values()) - noticed - len(unexplained), floor)
+    if explained:
+        sys.exit(bool(refuted or stale))
+    click.echo(f"\nsample {sample} of {len(population)}, seed {seed}")
+    for line in score.table():
+        click.echo(line)
+    sys.exit(score.exit_code(consistent=not refuted and not stale))
 
 
 if __name__ == "__main__":
