@@ -23,18 +23,7 @@ Record = tuple[Any, ...]
 TIME = 0
 SEND = 1
 RECV = 2
-SOCKET = 3
-CONNECT = 4
-ACCEPT = 5
-CLOSE = 6
-_WORDS = {
-    SEND: "send",
-    RECV: "recv",
-    SOCKET: "socket",
-    CONNECT: "connect",
-    ACCEPT: "accept",
-    CLOSE: "close",
-}
+_WORDS = {SEND: "send", RECV: "recv"}
 
 # Records are hashed in blocks of this many; the block before the current one is kept for reports.
 BLOCK = 2048
