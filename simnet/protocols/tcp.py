@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 
 from simnet import constants
-from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
+from simnet.addresses import IP, InetAddress, is_ipv4, is_loopback, is_multicast
 from simnet.errors import os_error
 from simnet.ports import Bound
 from simnet.protocols.base import (
@@ -103,6 +103,9 @@ class Tcp(ShortCut):
 
     def finish_connect(self) -> bool:
         """The outcome of an attempt: True, or False while it goes on, or its error."""
+        if self.state is State.ESTABLISHED:
+            self.socket_state = SocketState.CONNECTED
+            return True
         return self.state not in _OPENING and self._connect_ended()
 
     def _connect_ended(self) -> bool:
@@ -116,24 +119,19 @@ class Tcp(ShortCut):
 
     def _open_to(self, address: InetAddress) -> None:
         """Choose both names and send the SYN (tcp_v4_connect)."""
-        ip, port = self.reachable(address[0]), address[1]
-        if is_multicast(ip) or self.host.is_broadcast(ip):
-            raise os_error(errno.ENETUNREACH)
-        source = self.source_for(ip)
-        before = self.bound_ip, self.shown_ip
-        self.bound_ip = self.shown_ip = source
-        remote = ip, port
-        self.remote = remote
+        ip, source = self._route_to(address[0])
+        remote = ip, address[1]
         local_port = self.port or self._choose_port(source, remote)
         key = (source, local_port), remote
-        if not local_port or not self._is_free_connection(key):
-            self.bound_ip, self.shown_ip = before
+        earlier = self.table.connections.get(key)
+        if not local_port or not (earlier is None or _gives_way(earlier, ip)):
             self.remote = None
             raise os_error(errno.EADDRNOTAVAIL)
+        self.bound_ip = self.shown_ip = source
+        self.remote = remote
         if not self.port:
             self.ephemeral = True
             self._hold_port(local_port)
-        earlier = self.table.connections.get(key)
         if isinstance(earlier, StandIn):
             earlier.leave()
         self.table.connections[key] = self
@@ -141,30 +139,38 @@ class Tcp(ShortCut):
         self.done = False
         self.flight = None
         self.choose_iss()
-        self.syn_attempts = 0
         four = is_ipv4(ip)
-        self.opened_ipv4 = self.opened_ipv4 or four
-        if self.opened_ipv4 != four or not self.open_directly():
+        if four:
+            self.opened_ipv4 = True
+        if (self.opened_ipv4 and not four) or not self.open_directly(*key):
             self.follow(Event.ACTIVE_OPEN)
+            self.syn_attempts = 0
             self.open()
             self.flush()
 
+    def _route_to(self, ip: IP) -> tuple[IP, IP]:
+        """What a destination means, and the address to reach it from; the host keeps both."""
+        key = self.shown_ip, self.v6only, ip
+        route = self.host.routes.get(key)
+        if route is None:
+            meant = self.reachable(ip)
+            if is_multicast(meant) or self.host.is_broadcast(meant):
+                raise os_error(errno.ENETUNREACH)
+            route = self.host.routes[key] = meant, self.source_for(meant)
+        return route
+
     def _choose_port(self, source: str, remote: InetAddress) -> int:
+        port = self.table.next_port(odd=False)
+        if port is not None:
+            return port
+
         def acceptable(port: int) -> bool:
-            return self._is_free_connection(((source, port), remote)) and all(
+            other = self.table.connections.get(((source, port), remote))
+            return (other is None or _gives_way(other, remote[0])) and all(
                 _is_ephemeral(member) for member in self.table.members(port)
             )
 
         return self.table.free_port(acceptable, odd=False) or 0
-
-    def _is_free_connection(self, key: tuple[InetAddress, InetAddress]) -> bool:
-        """Nobody has these addresses; TIME_WAIT gives way on loopback (tcp_tw_reuse 2)."""
-        other = self.table.connections.get(key)
-        if other is None:
-            return True
-        return (
-            isinstance(other, StandIn) and other.state is State.TIME_WAIT and is_loopback(key[1][0])
-        )
 
     def opening_timed_out(self) -> None:
         soft_error = self.flight.soft_error if self.flight is not None else 0
@@ -371,9 +377,12 @@ class Tcp(ShortCut):
             self._close_connection()
         if self.state is State.CLOSE:
             self.port_locked = False
-            self.give_port_back()
-        self.state_changed()
-        self.flush()
+            if self.port:
+                self.give_port_back()
+        if self.waiters:
+            self.state_changed()
+        if self.host.wire.queue:
+            self.flush()
 
     def _close_connection(self) -> None:
         """tcp_close, for each kind of end."""
@@ -457,6 +466,13 @@ class Tcp(ShortCut):
         if self.error or (self.flight is not None and self.flight.error_queued):
             mask |= POLLERR
         return mask
+
+
+def _gives_way(holder: Bound, remote_ip: IP) -> bool:
+    """Whether a new connection may have its addresses: TIME_WAIT on loopback (tcp_tw_reuse 2)."""
+    return (
+        isinstance(holder, StandIn) and holder.state is State.TIME_WAIT and is_loopback(remote_ip)
+    )
 
 
 def _is_ephemeral(member: Bound) -> bool:

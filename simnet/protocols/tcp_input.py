@@ -391,8 +391,9 @@ class Input(Listening):
     def take_text(self, payload: bytes) -> None:
         """Bytes in order join the queue; readers are told once there are enough."""
         self.rcv_nxt += len(payload)
-        self.queue.append(payload)
-        if self.queue.length >= self.rcvlowat or self.done:
+        queue = self.need_queue()
+        queue.append(payload)
+        if queue.length >= self.rcvlowat or self.done:
             self.notify(_DATA_READY)
 
     def decide_on_ack(self, size: int) -> None:
@@ -511,7 +512,8 @@ class Input(Listening):
         self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
         if self.state is not State.CLOSE:
             self.follow(Event.RESET)
-        self.state_changed()
+        if self.waiters:
+            self.state_changed()
 
     def nobody_waits_for_fin(self) -> None:
         """The peer's FIN is awaited for some time, or with a negative TCP_LINGER2 not at all."""
