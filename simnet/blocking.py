@@ -114,16 +114,18 @@ def receive_plainly(endpoint: Endpoint, size: int, subject: object) -> bytes | N
     scheduler = endpoint.host.scheduler
     endpoint.references += 1
     try:
-        while endpoint.must_wait():
+        while True:
             scheduler.wait_for_input(endpoint, subject)
             data = endpoint.recv_now(size)
-            if data is not None:
+            if data is not None or not endpoint.must_wait():
                 return data
-        return None
     finally:
         if endpoint.waiters:
             endpoint.hand_on()
-        endpoint.release()
+        if endpoint.references > 1:
+            endpoint.references -= 1
+        else:
+            endpoint.release()
 
 
 def receive(

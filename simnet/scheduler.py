@@ -326,7 +326,7 @@ class Scheduler:
     def wait_for_input(self, endpoint: Endpoint, subject: object) -> None:
         """The commonest wait, for what an endpoint receives, without a deadline."""
         task = self.current
-        if task is self.main:
+        if task is self.main and threading.get_ident() != self._thread:
             self.check_thread()
         task.mask = READABLE
         task.exclusive = True
@@ -396,7 +396,13 @@ class Scheduler:
             raise SimnetError("what World.at() and World.after() call must not wait: spawn a task")
         if task.ending:
             raise GreenletExit
-        following = self._next()
+        ready = self.ready
+        if len(ready) == 1 and self.steps < self._max_steps:
+            # No choice, no time passes: what `_next` does then.
+            self.steps += 1
+            following = ready.popleft()
+        else:
+            following = self._next()
         if following is not task:
             if task is self.main:
                 task.greenlet = getcurrent()
