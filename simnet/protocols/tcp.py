@@ -381,8 +381,7 @@ class Tcp(ShortCut):
                 self.give_port_back()
         if self.waiters:
             self.state_changed()
-        if self.host.wire.queue:
-            self.flush()
+        self.flush()
 
     def _close_connection(self) -> None:
         """tcp_close, for each kind of end."""

@@ -419,7 +419,7 @@ class Input(Listening):
             self.quick_acks > 0 and not self.pingpong
         ) or self.rcv_nxt - self.rcv_acked > self.rcv_mss:
             self.send_ack()
-        else:
+        elif not self.delayed_ack_due_ns:
             self.delay_ack()
 
     def begin_quick_acks(self) -> None:

@@ -34,7 +34,9 @@ class Output(ControlBlock):
 
     def flush(self) -> None:
         """The call ends: everything on the wire arrives."""
-        self.host.wire.flush()
+        wire = self.host.wire
+        if wire.queue:
+            wire.flush()
 
     def segment(
         self, flags: int, seq: int, payload: bytes = b"", urgent: int = 0, window: int | None = None

@@ -104,11 +104,9 @@ class ShortCut(Input):
         received = self.rcv_nxt
         edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
         if edge > self.rcv_edge:
-            peer.snd_edge += edge - self.rcv_edge
-            self.rcv_edge = edge
+            peer.snd_edge = self.rcv_edge = edge
         if self.rcv_acked != received:
-            peer.snd_una += received - self.rcv_acked
-            self.rcv_acked = received
+            peer.snd_una = self.rcv_acked = received
             self.delayed_ack_due_ns = 0
             if self.quick_acks > 0:
                 self.quick_acks -= 1
@@ -158,11 +156,9 @@ class ShortCut(Input):
         received = self.rcv_nxt
         edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
         if edge > self.rcv_edge:
-            peer.snd_edge += edge - self.rcv_edge
-            self.rcv_edge = edge
+            peer.snd_edge = self.rcv_edge = edge
         if self.rcv_acked != received:
-            peer.snd_una += received - self.rcv_acked
-            self.rcv_acked = received
+            peer.snd_una = self.rcv_acked = received
             if self.quick_acks > 0:
                 self.quick_acks -= 1
             if peer.wants_room:
