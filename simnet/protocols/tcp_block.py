@@ -27,7 +27,7 @@ from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.ip_ancillary import fields
 from simnet.protocols.tcp_flight import Flight
 from simnet.protocols.tcp_reassembly import OutOfOrder
-from simnet.protocols.tcp_states import TRANSITIONS, Event, State
+from simnet.protocols.tcp_states import CLOSE, ESTABLISHED, LISTEN, TRANSITIONS, Event, State
 from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
 
@@ -139,7 +139,7 @@ class ControlBlock(InetEndpoint):
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
         InetEndpoint.__init__(self, host, family, type, proto, host.tcp_ports)
         self.clock = host.clock
-        self.state = State.CLOSE
+        self.state = CLOSE
         self.socket_state = SocketState.UNCONNECTED
         self.iss = self.snd_una = self.snd_nxt = self.snd_edge = 0
         self.rcv_nxt = self.rcv_acked = self.rcv_edge = 0
@@ -209,7 +209,7 @@ class ControlBlock(InetEndpoint):
             local = self.shown_ip, self.shown_port
             wire.note_state(self.host, self.number, local, self.remote, self.state.name)
         self.leave_quick_path()
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             self.over()
 
     def leave_quick_path(self) -> None:
@@ -257,11 +257,11 @@ class ControlBlock(InetEndpoint):
     @property
     def shares_address(self) -> bool:
         # A listener shares with nobody (inet_csk_bind_conflict asks for sk_state != TCP_LISTEN).
-        return self.settings.reuseaddr and self.state is not State.LISTEN
+        return self.settings.reuseaddr and self.state is not LISTEN
 
     @property
     def listening(self) -> bool:
-        return self.state is State.LISTEN
+        return self.state is LISTEN
 
     @property
     def state_name(self) -> str:
@@ -417,8 +417,8 @@ class ControlBlock(InetEndpoint):
         peer = self.peer
         self.quick_path = (
             peer is not None
-            and self.state is State.ESTABLISHED
-            and peer.state is State.ESTABLISHED
+            and self.state is ESTABLISHED
+            and peer.state is ESTABLISHED
             and self.is_in_step_with(peer)
             and not (self.error or peer.error or self.shut or peer.shut)
             and not (self.corked or self.urgent or peer.corked or peer.urgent)

@@ -20,7 +20,15 @@ from simnet.protocols.tcp_block import (
     default_mss,
 )
 from simnet.protocols.tcp_input import Input
-from simnet.protocols.tcp_states import Event, State, follow
+from simnet.protocols.tcp_states import (
+    CLOSE,
+    CLOSE_WAIT,
+    ESTABLISHED,
+    FIN_WAIT1,
+    TIME_WAIT,
+    Event,
+    follow,
+)
 from simnet.queues import EMPTY
 from simnet.readiness import POLLIN, POLLRDNORM
 from simnet.wire import ACK
@@ -31,7 +39,7 @@ if TYPE_CHECKING:
 _DATA_READY = POLLIN | POLLRDNORM
 
 # Where the steps lead that are taken at once, from the table.
-_OPENED = follow(follow(State.CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
+_OPENED = follow(follow(CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
 _CLOSED_FIRST = follow(_OPENED, Event.FIN_SENT)
 _PEER_CLOSED = follow(_OPENED, Event.FIN_RECEIVED)
 _CLOSED_SECOND = follow(follow(_PEER_CLOSED, Event.FIN_SENT), Event.FIN_ACKED)
@@ -167,7 +175,7 @@ class ShortCut(Input):
 
     def must_wait(self) -> bool:
         return (
-            self.state is State.ESTABLISHED
+            self.state is ESTABLISHED
             and self.reads_plainly
             and not self.queue.length
             and not self.nonblocking
@@ -195,7 +203,7 @@ class ShortCut(Input):
 
     def after_reading(self) -> None:
         """Tell the peer if reading made much room or emptied the queue (tcp_cleanup_rbuf)."""
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             return
         if self.delayed_ack_due_ns and not self.pingpong and not self.queue.length:
             self.send_ack()
@@ -236,8 +244,8 @@ class ShortCut(Input):
             self._fin_to_reader(peer)
             return True
         if (
-            self.state is State.CLOSE_WAIT
-            and peer.state is State.FIN_WAIT1
+            self.state is CLOSE_WAIT
+            and peer.state is FIN_WAIT1
             and self.host.wire.ideal_target(self.host, peer.shown_ip) is not None
             and self.is_in_step_with(peer)
         ):
@@ -272,7 +280,7 @@ class ShortCut(Input):
         peer.state = _PEER_CLOSED_TOO
         self.snd_nxt += 1
         self.snd_una = self.snd_nxt
-        peer.leave_to_stand_in(State.TIME_WAIT)
+        peer.leave_to_stand_in(TIME_WAIT)
         self.state = _CLOSED_SECOND
         self.over()
         self.finish()

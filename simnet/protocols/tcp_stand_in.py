@@ -14,7 +14,7 @@ from simnet.protocols.tcp_block import (
     widen,
 )
 from simnet.protocols.tcp_output import reset_for
-from simnet.protocols.tcp_states import State
+from simnet.protocols.tcp_states import CLOSE, FIN_WAIT2, TIME_WAIT, State
 from simnet.wire import ACK, FIN, RST, SYN, Packet, Segment
 
 
@@ -59,7 +59,7 @@ class StandIn:
         self._challenged_ns = -ODDITIES_NS
         # Where it waits for its end, which comes at `due_ns`.
         wait_ns = TIME_WAIT_NS
-        if state is State.FIN_WAIT2:
+        if state is FIN_WAIT2:
             wait_ns = block.fin_timeout_s * SECOND_NS
         self._line = self._host.clock.line(wait_ns)
         self.due_ns: int | None = None
@@ -89,7 +89,7 @@ class StandIn:
     def _wait(self) -> None:
         """Begin to wait anew."""
         self._line.leave(self)
-        if self.state is State.TIME_WAIT:
+        if self.state is TIME_WAIT:
             self._line = self._host.clock.line(TIME_WAIT_NS)
         self._line.add(self)
 
@@ -103,7 +103,7 @@ class StandIn:
         if self.table.connections.get(self.key) is self:
             del self.table.connections[self.key]
         self.table.remove(self, self.key[0][1])
-        self._note(State.CLOSE)
+        self._note(CLOSE)
 
     def _note(self, state: State) -> None:
         self._host.wire.note_state(self._host, self.number, *self.key, state.name)
@@ -122,7 +122,7 @@ class StandIn:
         if not isinstance(packet, Segment):
             return
         seq = widen(packet.seq, self.rcv_nxt)
-        if self.state is State.FIN_WAIT2:
+        if self.state is FIN_WAIT2:
             self._receive_in_fin_wait(packet, seq)
         elif packet.flags & RST:
             if seq == self.rcv_nxt:
@@ -148,7 +148,7 @@ class StandIn:
         elif not segment.flags & FIN or end != self.rcv_nxt + 1:
             self._reset(segment)
         else:
-            self.state = State.TIME_WAIT
+            self.state = TIME_WAIT
             self._note(self.state)
             self.rcv_nxt = end
             self._wait()
