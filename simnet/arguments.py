@@ -37,14 +37,13 @@ Resolve = Callable[[str, int], IP]
 
 def c_int(value: Any) -> int:
     """An argument of C type int."""
-    if value.__class__ is int and -_INT_MAX <= value <= _INT_MAX:
-        return value
+    number = index(value)
+    if -_INT_MAX - 1 <= number <= _INT_MAX:
+        return number
     number = c_long(value)
     if number > _INT_MAX:
         raise OverflowError("signed integer is greater than maximum")
-    if number < -_INT_MAX - 1:
-        raise OverflowError("signed integer is less than minimum")
-    return number
+    raise OverflowError("signed integer is less than minimum")
 
 
 def c_long(value: Any) -> int:

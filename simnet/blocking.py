@@ -9,6 +9,8 @@ tried, and while it gives None it waits for news of the endpoint and is tried ag
 * blocking: wait inside the call, by the kernel's rules (SO_RCVTIMEO and SO_SNDTIMEO, MSG_WAITALL,
   SO_RCVLOWAT, whole sends).
 
+The plainest receive is the exception: it waits within the scheduler (`Scheduler.receive`).
+
 A call that waits keeps its endpoint open: close() from elsewhere does not wake it, as on Linux.
 """
 
@@ -105,25 +107,6 @@ def until_result(
                 return result
             if not wait(endpoint, mask, deadline_ns, call, subject):
                 raise os_error(errno.EAGAIN)
-
-
-def receive_plainly(endpoint: Endpoint, size: int, subject: object) -> bytes | None:
-    """A blocking receive without flags or options; None when it turns out not to be so plain."""
-    if not endpoint.must_wait():
-        return None
-    scheduler = endpoint.host.scheduler
-    endpoint.references += 1
-    try:
-        while endpoint.must_wait():
-            scheduler.wait_for_input(endpoint, subject)
-            data = endpoint.recv_now(size)
-            if data is not None:
-                return data
-        return None
-    finally:
-        if endpoint.waiters:
-            endpoint.hand_on()
-        endpoint.release()
 
 
 def receive(

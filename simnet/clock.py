@@ -11,7 +11,9 @@ was answered is settled, until a task runs again: nothing will come of the next 
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 SECOND_NS = 1_000_000_000
 MILLISECOND_NS = 1_000_000
@@ -108,10 +110,75 @@ class Alarm:
             self._callback()
 
 
+class Expiring(Protocol):
+    """Something whose time comes."""
+
+    # When it expires, if it does; for the line to set.
+    due_ns: int | None
+
+    def expire(self) -> None:
+        """Its time has come."""
+
+
+class Line:
+    """Things that expire after the same delay, so in the order in which they were added.
+
+    One background timer, for the first of them, serves all.
+    """
+
+    __slots__ = ("_clock", "_delay_ns", "_timer", "_waiting")
+
+    def __init__(self, clock: Clock, delay_ns: int) -> None:
+        self._clock = clock
+        self._delay_ns = delay_ns
+        self._waiting: deque[tuple[int, Expiring]] = deque()
+        self._timer: Timer | None = None
+
+    def add(self, thing: Expiring) -> None:
+        """Let it expire after the delay."""
+        thing.due_ns = due_ns = self._clock.now_ns + self._delay_ns
+        self._waiting.append((due_ns, thing))
+        if self._timer is None:
+            self._timer = self._clock.call_at(due_ns, self._first_is_due, background=True)
+
+    def leave(self, thing: Expiring) -> None:
+        """It does not expire any more; harmless if it has."""
+        thing.due_ns = None
+        if self._waiting and self._waiting[0][1] is thing:
+            self._look_at_first()
+
+    def _first_is_due(self) -> None:
+        self._timer = None
+        thing = self._waiting.popleft()[1]
+        thing.due_ns = None
+        self._look_at_first()
+        thing.expire()
+
+    def _look_at_first(self) -> None:
+        """Set the timer for the first one that is still to expire then."""
+        waiting = self._waiting
+        while waiting and waiting[0][0] != waiting[0][1].due_ns:
+            waiting.popleft()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if waiting:
+            self._timer = self._clock.call_at(waiting[0][0], self._first_is_due, background=True)
+
+
 class Clock:
     """The time of one world."""
 
-    __slots__ = ("_cancelled", "_foreground", "_heap", "_on_move", "_sequence", "now_ns", "round")
+    __slots__ = (
+        "_cancelled",
+        "_foreground",
+        "_heap",
+        "_lines",
+        "_on_move",
+        "_sequence",
+        "now_ns",
+        "round",
+    )
 
     def __init__(self, on_move: Callable[[int], None] | None = None) -> None:
         self.now_ns = 0
@@ -122,14 +189,24 @@ class Clock:
         self._sequence = 0
         self._foreground = 0
         self._cancelled = 0
+        self._lines: dict[int, Line] = {}
+
+    def line(self, delay_ns: int) -> Line:
+        """Those that expire after that delay."""
+        line = self._lines.get(delay_ns)
+        if line is None:
+            line = self._lines[delay_ns] = Line(self, delay_ns)
+        return line
 
     def call_at(
         self, when_ns: int, callback: Callable[[], object], background: bool = False
     ) -> Timer:
         """Call back at an instant (at once, but after this call, if it is past)."""
-        timer = Timer(self, max(when_ns, self.now_ns), callback, background)
+        if when_ns < self.now_ns:
+            when_ns = self.now_ns
+        timer = Timer(self, when_ns, callback, background)
         self._sequence += 1
-        heapq.heappush(self._heap, (timer.when_ns, self._sequence, timer))
+        heapq.heappush(self._heap, (when_ns, self._sequence, timer))
         if not background:
             self._foreground += 1
         return timer

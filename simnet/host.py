@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import math
 import selectors
 import warnings
@@ -27,7 +28,7 @@ from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
 from simnet.protocols.tcp import Tcp
-from simnet.protocols.tcp_block import default_mss
+from simnet.protocols.tcp_block import LOOPBACK_MTU, default_mss
 from simnet.protocols.tcp_cookies import SynCookies
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.udp import Udp
@@ -47,7 +48,6 @@ _entered: ContextVar[_Entered | None] = ContextVar("simnet.entered_hosts", defau
 
 # Limits that socket(2) checks first: AF_MAX, SOCK_TYPE_MASK, SOCK_MAX - 1, IPPROTO_MAX.
 _FAMILIES, _TYPE_MASK, _LAST_TYPE, _PROTOCOLS = 46, 0xF, 10, 263
-_LOOPBACK_MTU = 65536  # bytes
 # What a router says of addresses that nobody has.
 _UNKNOWN = {"unreachable": errno.EHOSTUNREACH, "network": errno.ENETUNREACH, "silence": 0}
 
@@ -119,7 +119,11 @@ class Host(Addressing, api.Network):
         self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
         self.syn_cookies = SynCookies(world.decisions.stream(f"{name}/cookies"))
         self.default_timeout_ns: int | None = None
-        self._next_iss = world.decisions.stream(f"{name}/sequence numbers").bits(32)
+        self.next_socket_number = world.next_socket_number
+        # Initial sequence numbers, before they are cut to 32 bits; they grow as RFC 793's clock
+        # would have them.
+        first = world.decisions.stream(f"{name}/sequence numbers").bits(32)
+        self.next_iss = itertools.count(first, 64000).__next__
         self._credentials = (1000 + len(world.hosts), 0, 0)
         self._tasks_started = 0
 
@@ -128,15 +132,6 @@ class Host(Addressing, api.Network):
 
     # What endpoints ask
 
-    def next_socket_number(self) -> int:
-        """A number for reports and traces; never used twice in a world."""
-        return self.world.next_socket_number()
-
-    def next_iss(self) -> int:
-        """An initial sequence number; they grow as RFC 793's clock would have them."""
-        self._next_iss = (self._next_iss + 64000) & 0xFFFFFFFF
-        return self._next_iss
-
     @property
     def somaxconn(self) -> int:
         """The largest backlog."""
@@ -144,11 +139,11 @@ class Host(Addressing, api.Network):
 
     def interface_mtu(self, ip: IP) -> int:
         """The largest packet of the interface that leads to a destination, in bytes."""
-        return _LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
+        return LOOPBACK_MTU if self.is_local(ip) else self.limits.mtu
 
     def path_mtu(self, ip: IP) -> int:
         """The largest packet that the way to a destination takes as far as known, in bytes."""
-        return min(self.interface_mtu(ip), self._path_mtus.get(ip, _LOOPBACK_MTU))
+        return min(self.interface_mtu(ip), self._path_mtus.get(ip, LOOPBACK_MTU))
 
     def learn_path_mtu(self, ip: IP, mtu: int) -> None:
         """A router said that larger packets do not get through (RFC 1191, RFC 8201)."""
@@ -321,7 +316,11 @@ class Host(Addressing, api.Network):
     def socket(
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
     ) -> Any:
-        return self._here(stdlib.module.socket, family, type, proto, fileno)
+        token = current_host.set(self)
+        try:
+            return stdlib.module.socket(family, type, proto, fileno)
+        finally:
+            current_host.reset(token)
 
     def socketpair(
         self, family: int | None = None, type: int = constants.SOCK_STREAM, proto: int = 0

@@ -109,6 +109,8 @@ class Addressing:
         self._networks = {ip: network for each in self.interfaces for ip, network in each.addresses}
         self._index = {ip: each.index for each in self.interfaces for ip, _ in each.addresses}
         self.addresses: tuple[IP, ...] = tuple(self._networks)
+        # Ways to other addresses, by what they depend on: where they lead, from which address.
+        self.routes: dict[tuple[IP, bool, IP], tuple[IP, IP]] = {}
         self._broadcasts = {BROADCAST4, "127.255.255.255"}
         for network in self._networks.values():
             if network.version == 4 and network.prefixlen < 31:

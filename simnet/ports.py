@@ -154,6 +154,14 @@ class PortTable:
                     return port
         return None
 
+    def next_port(self, odd: bool) -> int | None:
+        """The one that `free_port` would look at first, if it is unused."""
+        port = EPHEMERAL[self._next + odd]
+        if port in self._by_port:
+            return None
+        self._next = (self._next + 2) % len(EPHEMERAL)
+        return port
+
     def unused(self, port: int) -> bool:
         """Whether nobody has the port."""
         return port not in self._by_port
@@ -177,7 +185,7 @@ class PortTable:
             return None
         if len(members) == 1:
             (only,) = members
-            return only if covers(only, local[0]) else None
+            return only if only.bound_ip == local[0] or covers(only, local[0]) else None
         return best(members, local, remote, _any_listener)
 
     def receiver(

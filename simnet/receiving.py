@@ -32,7 +32,7 @@ class Receiving(SocketCore):
             if endpoint is not None:
                 data: bytes | None = endpoint.recv_now(bufsize)  # type: ignore[attr-defined]
                 if data is None and self._timeout_ns is None:
-                    data = blocking.receive_plainly(endpoint, bufsize, self)  # type: ignore[arg-type]
+                    data = self._home.scheduler.receive(endpoint, bufsize, self)  # type: ignore[arg-type]
                 if data is not None:
                     recent = self._recent
                     recent.append((RECV, endpoint.number, len(data)))  # type: ignore[attr-defined]

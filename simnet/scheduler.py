@@ -323,24 +323,41 @@ class Scheduler:
         finally:
             pollable.remove_waiter(task)
 
-    def wait_for_input(self, endpoint: Endpoint, subject: object) -> None:
-        """The commonest wait, for what an endpoint receives, without a deadline."""
+    def receive(self, endpoint: Endpoint, size: int, subject: object) -> bytes | None:
+        """The commonest wait: a blocking receive without flags or options.
+
+        None when it turns out not to be so plain.
+        """
+        if not endpoint.must_wait():
+            return None
         task = self.current
-        if task is self.main:
+        if task is self.main and threading.get_ident() != self._thread:
             self.check_thread()
-        task.mask = READABLE
-        task.exclusive = True
-        waiters = endpoint.waiters
-        if waiters is None:
-            waiters = endpoint.waiters = {}
-        waiters[task] = None
-        task.waiting = "recv", subject
         self._spins = 0
+        task.waiting = "recv", subject
+        endpoint.references += 1
         try:
-            self._switch_away(task)
+            while True:
+                waiters = endpoint.waiters
+                if waiters is None:
+                    waiters = endpoint.waiters = {}
+                task.mask = READABLE
+                task.exclusive = True
+                waiters[task] = None
+                self._switch_away(task)
+                data = endpoint.recv_now(size)
+                if data is not None or not endpoint.must_wait():
+                    return data
         finally:
             task.waiting = None
-            waiters.pop(task, None)
+            waiters = endpoint.waiters
+            if waiters:
+                waiters.pop(task, None)
+                endpoint.hand_on()
+            if endpoint.references > 1:
+                endpoint.references -= 1
+            else:
+                endpoint.release()
 
     def suspend(self, deadline_ns: int | None, call: str, subject: object) -> bool:
         """Suspend the current task until it is woken, or until a deadline (then False)."""
@@ -396,7 +413,13 @@ class Scheduler:
             raise SimnetError("what World.at() and World.after() call must not wait: spawn a task")
         if task.ending:
             raise GreenletExit
-        following = self._next()
+        ready = self.ready
+        if len(ready) == 1 and self.steps < self._max_steps:
+            # No choice, no time passes: what `_next` does then.
+            self.steps += 1
+            following = ready.popleft()
+        else:
+            following = self._next()
         if following is not task:
             if task is self.main:
                 task.greenlet = getcurrent()

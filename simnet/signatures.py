@@ -46,6 +46,17 @@ def _refusal(function: Any, takes: str, args: Any, named: Any) -> TypeError:
     return TypeError(f"{function.__qualname__}() {takes} ({len(args)} given)")
 
 
+def not_none(name: str, rest: tuple[Any, ...]) -> TypeError:
+    """The error of a call with arguments, on the hot path, of a method without."""
+    return TypeError(f"{name}() takes no arguments ({len(rest)} given)")
+
+
+def wrong_one(name: str, first: Any, rest: tuple[Any, ...]) -> TypeError:
+    """The error of a call, on the hot path, with other than the one argument."""
+    given = 0 if first is MISSING else 1 + len(rest)
+    return TypeError(f"{name}() takes exactly one argument ({given} given)")
+
+
 def takes(least: int, most: int) -> Callable[[Method], Method]:
     """A method of so many arguments, none of them by name (PyArg_ParseTuple)."""
 

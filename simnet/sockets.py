@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import errno
 import warnings
+from operator import attrgetter, index
 from typing import Any
 
 from simnet import blocking, constants, options
 from simnet.arguments import c_int, option_setting, plain_int, timeout_ns, truth
 from simnet.clock import SECOND_NS
-from simnet.current import the_host
+from simnet.constants import AF_INET
+from simnet.current import current_host, the_host
+from simnet.descriptors import Descriptor
 from simnet.errors import os_error
 from simnet.protocols.base import Endpoint
 from simnet.readiness import READABLE, WRITABLE
 from simnet.receiving import Receiving
 from simnet.sending import Sending
-from simnet.signatures import no_arguments, one_argument, takes
+from simnet.signatures import MISSING, no_arguments, not_none, one_argument, takes, wrong_one
 from simnet.socket_core import CLOSED
 
 _TYPE_FLAGS = constants.SOCK_NONBLOCK | constants.SOCK_CLOEXEC
@@ -35,41 +38,39 @@ class socket(Receiving, Sending):
         self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None
     ) -> None:
         self._descriptor = CLOSED
-        host = the_host()
+        host = current_host.get(None) or the_host()
         self._home = host
         self._recent = host.trace.recent
+        timeout = host.default_timeout_ns
+        self._timeout_ns = timeout
         if fileno is not None:
             self._adopt(host, family, type, proto, fileno)
-            asked = type != -1 and type & constants.SOCK_NONBLOCK
-            self._timeout_ns = 0 if asked else host.default_timeout_ns
-            if self._timeout_ns is not None:
+            if type != -1 and type & constants.SOCK_NONBLOCK:
+                self._timeout_ns = timeout = 0
+            if timeout is not None:
                 self._endpoint().nonblocking = True
             return
-        family = constants.AF_INET if family == -1 else c_int(family)
+        family = AF_INET if family == -1 else c_int(family)
         type = constants.SOCK_STREAM if type == -1 else c_int(type)
         proto = 0 if proto == -1 else c_int(proto)
-        endpoint = host.create_endpoint(family, type & ~_TYPE_FLAGS, proto)
-        self._descriptor = host.descriptors.install(endpoint)
+        if type & constants.SOCK_NONBLOCK:
+            self._timeout_ns = timeout = 0
         self._family = family
-        self._type = type & ~_TYPE_FLAGS
-        self._proto = self._descriptor.proto = proto
-        self._timeout_ns = 0 if type & constants.SOCK_NONBLOCK else host.default_timeout_ns
-        endpoint.nonblocking = self._timeout_ns is not None
-        self._record("socket", family, self._type, host.name)
+        self._type = type = type & ~_TYPE_FLAGS
+        endpoint = host.create_endpoint(family, type, proto)
+        endpoint.nonblocking = timeout is not None
+        self._descriptor = descriptor = host.descriptors.install(endpoint)
+        self._proto = descriptor.proto = proto
+        self._recent.append(("socket", endpoint.number, family, type, host.name))
 
-    def _adopt(self, host: Any, family: int, type: int, proto: int, fileno: int) -> None:
-        """An object for a descriptor that is open already."""
-        number = c_int(fileno)
-        if number < 0:
-            raise ValueError("negative file descriptor")
-        descriptor = host.descriptors.get(number)
-        endpoint = descriptor.endpoint
-        if not isinstance(endpoint, Endpoint):
-            raise os_error(errno.ENOTSOCK)
+    def _adopt(self, host: Any, family: int, type: int, proto: int, fileno: Any) -> None:
+        """An object for a descriptor that is open already; accept() hands on the entry itself."""
+        descriptor = fileno if fileno.__class__ is Descriptor else _open_socket(host, fileno)
+        endpoint: Endpoint = descriptor.endpoint  # type: ignore[assignment]
         self._descriptor = descriptor
         self._home = endpoint.host
-        self._family = endpoint.family if family == -1 else family
-        self._type = endpoint.type if type == -1 else type & ~_TYPE_FLAGS
+        self._family = endpoint.family if family == -1 else index(family)
+        self._type = endpoint.type if type == -1 else index(type) & ~_TYPE_FLAGS
         self._proto = descriptor.proto = endpoint.proto if proto == -1 else proto
 
     # Names and connections
@@ -88,30 +89,37 @@ class socket(Receiving, Sending):
         self._try("listen", self._endpoint().listen, length)
         self._record("listen", length)
 
-    @no_arguments
-    def _accept(self) -> tuple[int, Any]:
+    def _accept(self) -> tuple[Descriptor, Any]:
         endpoint = self._endpoint()
+        try:
+            child, address = endpoint.accept() or self._wait_to_accept(endpoint)
+        except OSError as error:
+            self._note_failure("accept", error)
+            raise
+        child.nonblocking = False
+        descriptor = endpoint.host.descriptors.install(child)
+        self._recent.append(("accept", endpoint.number, child.number))
+        return descriptor, address if self._family == AF_INET else self._shown(address)
 
+    def _wait_to_accept(self, endpoint: Endpoint) -> Any:
         def attempt() -> tuple[Endpoint, Any] | None:
             result = endpoint.accept()
             if result is None and not endpoint.nonblocking and endpoint.blocking_accept_ended():
                 raise os_error(errno.EINVAL)
             return result
 
-        result = self._try("accept", endpoint.accept) or self._try(
-            "accept", self._wait, attempt, READABLE, "accept", endpoint.settings.rcvtimeo_ns
-        )
-        child, address = result
-        child.nonblocking = False
-        descriptor = endpoint.host.descriptors.install(child)
-        self._record("accept", child.number)
-        return descriptor.number, self._shown(address)
+        return self._wait(attempt, READABLE, "accept", endpoint.settings.rcvtimeo_ns)
 
-    @one_argument
-    def connect(self, address: Any, /) -> None:
+    def connect(self, address: Any = MISSING, /, *rest: Any) -> None:
         """connect(address)"""
+        if address is MISSING or rest:
+            raise wrong_one("socket.connect", address, rest)
         target = self._address(address, "connect")
-        self._try("connect", self._connect, target)
+        try:
+            self._connect(target)
+        except OSError as error:
+            self._note_failure("connect", error)
+            raise
         self._record("connect")
 
     @one_argument
@@ -154,7 +162,8 @@ class socket(Receiving, Sending):
             while not endpoint.finish_connect():
                 if not blocking.wait(endpoint, WRITABLE, deadline_ns, "connect", self):
                     raise os_error(pending)
-            endpoint.hand_on()
+            if endpoint.waiters:
+                endpoint.hand_on()
         elif self._timeout_ns and pending == errno.EINPROGRESS:
             deadline_ns = self._home.deadline(self._timeout_ns)
             blocking.timed(endpoint, self._connect_error, WRITABLE, deadline_ns, "connect", self)
@@ -191,7 +200,6 @@ class socket(Receiving, Sending):
         self._try("shutdown", endpoint.shutdown, how)
         self._record("shutdown", how)
 
-    @no_arguments
     def close(self) -> None:
         """close()"""
         descriptor = self._descriptor
@@ -258,9 +266,10 @@ class socket(Receiving, Sending):
         self._timeout_ns = value_ns
         self._endpoint().nonblocking = value_ns is not None
 
-    @no_arguments
-    def gettimeout(self) -> float | None:
+    def gettimeout(self, *rest: Any) -> float | None:
         """gettimeout() -> timeout"""
+        if rest:
+            raise not_none("socket.gettimeout", rest)
         return None if self._timeout_ns is None else self._timeout_ns / SECOND_NS
 
     @property
@@ -268,20 +277,10 @@ class socket(Receiving, Sending):
         """the socket timeout"""
         return None if self._timeout_ns is None else self._timeout_ns / SECOND_NS
 
-    @property
-    def proto(self) -> int:
-        """the socket protocol"""
-        return self._proto
-
-    @property
-    def family(self) -> int:
-        """the socket family"""
-        return self._family
-
-    @property
-    def type(self) -> int:
-        """the socket type"""
-        return self._type
+    # Getters without a frame of Python: accept() asks each of them.
+    proto = property(attrgetter("_proto"), doc="the socket protocol")
+    family = property(attrgetter("_family"), doc="the socket family")
+    type = property(attrgetter("_type"), doc="the socket type")
 
     @no_arguments
     def getblocking(self) -> bool:
@@ -304,3 +303,14 @@ class socket(Receiving, Sending):
         level, optname, *value = option_setting(arguments)
         self._try("setsockopt", options.setsockopt, self._endpoint(), level, optname, *value)
         self._record("setsockopt", level, optname)
+
+
+def _open_socket(host: Any, fileno: Any) -> Descriptor:
+    """The entry of a number that the program gave: ValueError, EBADF, ENOTSOCK."""
+    number = c_int(fileno)
+    if number < 0:
+        raise ValueError("negative file descriptor")
+    descriptor: Descriptor = host.descriptors.get(number)
+    if not isinstance(descriptor.endpoint, Endpoint):
+        raise os_error(errno.ENOTSOCK)
+    return descriptor

@@ -88,7 +88,7 @@ def _dup(fd: int, /) -> int:
 
 
 def _getdefaulttimeout() -> float | None:
-    value = the_host().default_timeout_ns
+    value = (current_host.get(None) or the_host()).default_timeout_ns
     return None if value is None else value / 1e9
 
 
@@ -234,7 +234,10 @@ def _on_its_host(method: Any) -> Any:
 
     @functools.wraps(method)
     def on_its_host(self: sockets.socket, *args: Any, **kwargs: Any) -> Any:
-        token = current_host.set(self.host)
+        host = self._home
+        if current_host.get(None) is host:
+            return method(self, *args, **kwargs)
+        token = current_host.set(host)
         try:
             return method(self, *args, **kwargs)
         finally:
@@ -245,6 +248,9 @@ def _on_its_host(method: Any) -> Any:
 
 def _make_socket_module() -> ModuleType:
     copy = execute("socket", {"_socket": c_module, "os": Os(), "selectors": selectors})
+    # A pure function of two values that hardly vary, in front of slow ones.
+    names = vars(copy)
+    names["_intenum_converter"] = functools.lru_cache(names["_intenum_converter"])
     enums = ("AddressFamily", "SocketKind", "MsgFlag", "AddressInfo")
     for name in enums:
         setattr(copy, name, getattr(_stdlib_socket, name))

@@ -44,6 +44,7 @@ class Trace:
         "_forgotten",
         "_hash",
         "_kept",
+        "_now_ns",
         "append",
         "recent",
         "recording",
@@ -59,10 +60,12 @@ class Trace:
         # How many records are not kept any more, and the hash of those.
         self._forgotten = 0
         self._before = hashlib.sha256()
+        self._now_ns = 0
         self.append = self.recent.append
 
     def time_moved(self, now_ns: int) -> None:
         """From now on it is later."""
+        self._now_ns = now_ns
         self.recent.append((TIME, now_ns))
         if len(self.recent) >= BLOCK:
             self.fold()
@@ -76,7 +79,8 @@ class Trace:
             if self.recording:
                 self._kept.extend(block)
             else:
-                self._began_ns = _last_time(self._kept, self._began_ns)
+                if self._began_ns != self._now_ns:
+                    self._began_ns = _last_time(self._kept, self._began_ns)
                 self._forgotten += len(self._kept)
                 self._before = self._hash.copy()
                 self._kept = block

@@ -280,14 +280,19 @@ class Wire:
             link = sender.links[ip] = self.link(sender, target)
         return link
 
-    def is_ideal(self, host: Host, ip: IP) -> bool:
-        """Whether nothing can happen on the way to an address and back, and nobody looks."""
-        if not self.shortcut or not host.up:
-            return False
-        link = self.link_to(host, ip)
-        return link is None or (
-            link.ideal and self.link(link.target, host).ideal and link.target.up
-        )
+    def ideal_target(self, sender: Host, ip: IP) -> Host | None:
+        """Who has an address, if nothing can happen on the way there and back and nobody looks."""
+        if not self.shortcut or not sender.up:
+            return None
+        link = sender.links.get(ip)
+        if link is None:
+            if sender.is_local(ip):
+                return sender
+            link = self.link_to(sender, ip)
+            if link is None:
+                return None
+        target = link.target
+        return target if link.ideal and self.link(target, sender).ideal and target.up else None
 
     def links(self) -> list[Link]:
         """Those that exist, in the order in which they were made."""

@@ -5,6 +5,7 @@ Two worlds share nothing, and a world is a function of its seed and of the code 
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
@@ -75,7 +76,8 @@ class World(api.Topology):
         # Names beside those of the hosts, which every host knows: several addresses, delays,
         # failures. A host's own `names` come first.
         self.names = Names()
-        self._sockets = 0
+        # Gives a number for reports and traces; never the same twice.
+        self.next_socket_number = itertools.count(1).__next__
         self._addresses_tried = 0
         self._partitions: list[Fault] = []
         self.wire.fault_failed = self.scheduler.interrupt_main
@@ -300,11 +302,6 @@ class World(api.Topology):
             raise ValueError(f"host {found.name!r} has not crashed")
         self.trace.append(("restart", found.name))
         found.start(keep_disk)
-
-    def next_socket_number(self) -> int:
-        """A number for a new socket."""
-        self._sockets += 1
-        return self._sockets
 
     # Time
 

@@ -95,8 +95,8 @@ class Endpoint(Pollable):
         self.waiters = None
         self.host = host
         self.number = host.next_socket_number()
-        self.family = family
-        self.type = type
+        self.family: int = family
+        self.type: int = type
         self.proto = proto
         # O_NONBLOCK belongs to the open description, so that dup()ed descriptors share it.
         self.nonblocking = False
@@ -104,9 +104,9 @@ class Endpoint(Pollable):
         self.references = 0
         self.error = 0
         self.shut = 0
-        self.sndbuf = self.default_sndbuf
-        self.rcvbuf = self.default_rcvbuf
-        self.settings = DEFAULT_SETTINGS
+        self.sndbuf: int = self.default_sndbuf
+        self.rcvbuf: int = self.default_rcvbuf
+        self.settings: Settings = DEFAULT_SETTINGS
 
     @property
     def oobinline(self) -> bool:

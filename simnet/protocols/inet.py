@@ -41,7 +41,7 @@ class InetEndpoint(Endpoint):
     )
 
     def __init__(self, host: Host, family: int, type: int, proto: int, table: PortTable) -> None:
-        super().__init__(host, family, type, proto)
+        Endpoint.__init__(self, host, family, type, proto)
         # The ports of its protocol on its host.
         self.table = table
         # What it receives on (inet_rcv_saddr), what it sends from (inet_saddr), and the port that

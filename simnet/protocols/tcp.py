@@ -6,7 +6,7 @@ import errno
 from collections.abc import Sequence
 
 from simnet import constants
-from simnet.addresses import InetAddress, is_ipv4, is_loopback, is_multicast
+from simnet.addresses import IP, InetAddress, is_ipv4, is_loopback, is_multicast
 from simnet.errors import os_error
 from simnet.ports import Bound
 from simnet.protocols.base import (
@@ -19,7 +19,21 @@ from simnet.protocols.base import (
 from simnet.protocols.tcp_block import ControlBlock, SocketState, Urgent
 from simnet.protocols.tcp_shortcut import ShortCut
 from simnet.protocols.tcp_stand_in import StandIn
-from simnet.protocols.tcp_states import MAY_SEND, Event, State
+from simnet.protocols.tcp_states import (
+    CLOSE,
+    CLOSE_WAIT,
+    CLOSING,
+    ESTABLISHED,
+    FIN_WAIT1,
+    FIN_WAIT2,
+    LAST_ACK,
+    LISTEN,
+    MAY_SEND,
+    SYN_RECV,
+    SYN_SENT,
+    TIME_WAIT,
+    Event,
+)
 from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import (
     POLLERR,
@@ -32,7 +46,7 @@ from simnet.readiness import (
     POLLWRNORM,
 )
 
-_OPENING = (State.SYN_SENT, State.SYN_RECV)
+_OPENING = (SYN_SENT, SYN_RECV)
 
 
 class Tcp(ShortCut):
@@ -44,24 +58,24 @@ class Tcp(ShortCut):
 
     def listen(self, backlog: int) -> None:
         if self.socket_state != SocketState.UNCONNECTED or self.state not in (
-            State.CLOSE,
-            State.LISTEN,
+            CLOSE,
+            LISTEN,
         ):
             raise os_error(errno.EINVAL)
         self.backlog = min(backlog, self.host.somaxconn)
-        if self.state is State.LISTEN:
+        if self.state is LISTEN:
             return
         self.follow(Event.PASSIVE_OPEN)
         held = self.port
         if not (self.table.is_free(self, held) if held else self.take_port(0)):
-            self.state = State.CLOSE
+            self.state = CLOSE
             raise os_error(errno.EADDRINUSE)
         self.incoming = {}
         self.accept_queue = {}
         self.table.start_listening(self, self.port)
 
     def accept(self) -> tuple[Endpoint, InetAddress] | None:
-        if self.state is not State.LISTEN:
+        if self.state is not LISTEN:
             raise os_error(errno.EINVAL)
         assert self.accept_queue is not None
         if not self.accept_queue:
@@ -95,7 +109,7 @@ class Tcp(ShortCut):
             if self.state in _OPENING:
                 raise os_error(errno.EALREADY)
             return self._connect_ended()
-        if self.state is not State.CLOSE:
+        if self.state is not CLOSE:
             raise os_error(errno.EISCONN)
         self._open_to(address)
         self.socket_state = SocketState.CONNECTING
@@ -103,10 +117,13 @@ class Tcp(ShortCut):
 
     def finish_connect(self) -> bool:
         """The outcome of an attempt: True, or False while it goes on, or its error."""
+        if self.state is ESTABLISHED:
+            self.socket_state = SocketState.CONNECTED
+            return True
         return self.state not in _OPENING and self._connect_ended()
 
     def _connect_ended(self) -> bool:
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             error = self.take_error() or errno.ECONNABORTED
             self.socket_state = SocketState.UNCONNECTED
             self.abandon()
@@ -116,24 +133,19 @@ class Tcp(ShortCut):
 
     def _open_to(self, address: InetAddress) -> None:
         """Choose both names and send the SYN (tcp_v4_connect)."""
-        ip, port = self.reachable(address[0]), address[1]
-        if is_multicast(ip) or self.host.is_broadcast(ip):
-            raise os_error(errno.ENETUNREACH)
-        source = self.source_for(ip)
-        before = self.bound_ip, self.shown_ip
-        self.bound_ip = self.shown_ip = source
-        remote = ip, port
-        self.remote = remote
+        ip, source = self._route_to(address[0])
+        remote = ip, address[1]
         local_port = self.port or self._choose_port(source, remote)
         key = (source, local_port), remote
-        if not local_port or not self._is_free_connection(key):
-            self.bound_ip, self.shown_ip = before
+        earlier = self.table.connections.get(key)
+        if not local_port or not (earlier is None or _gives_way(earlier, ip)):
             self.remote = None
             raise os_error(errno.EADDRNOTAVAIL)
+        self.bound_ip = self.shown_ip = source
+        self.remote = remote
         if not self.port:
             self.ephemeral = True
             self._hold_port(local_port)
-        earlier = self.table.connections.get(key)
         if isinstance(earlier, StandIn):
             earlier.leave()
         self.table.connections[key] = self
@@ -141,30 +153,38 @@ class Tcp(ShortCut):
         self.done = False
         self.flight = None
         self.choose_iss()
-        self.syn_attempts = 0
         four = is_ipv4(ip)
-        self.opened_ipv4 = self.opened_ipv4 or four
-        if self.opened_ipv4 != four or not self.open_directly():
+        if four:
+            self.opened_ipv4 = True
+        if (self.opened_ipv4 and not four) or not self.open_directly(*key):
             self.follow(Event.ACTIVE_OPEN)
+            self.syn_attempts = 0
             self.open()
             self.flush()
 
+    def _route_to(self, ip: IP) -> tuple[IP, IP]:
+        """What a destination means, and the address to reach it from; the host keeps both."""
+        key = self.shown_ip, self.v6only, ip
+        route = self.host.routes.get(key)
+        if route is None:
+            meant = self.reachable(ip)
+            if is_multicast(meant) or self.host.is_broadcast(meant):
+                raise os_error(errno.ENETUNREACH)
+            route = self.host.routes[key] = meant, self.source_for(meant)
+        return route
+
     def _choose_port(self, source: str, remote: InetAddress) -> int:
+        port = self.table.next_port(odd=False)
+        if port is not None:
+            return port
+
         def acceptable(port: int) -> bool:
-            return self._is_free_connection(((source, port), remote)) and all(
+            other = self.table.connections.get(((source, port), remote))
+            return (other is None or _gives_way(other, remote[0])) and all(
                 _is_ephemeral(member) for member in self.table.members(port)
             )
 
         return self.table.free_port(acceptable, odd=False) or 0
-
-    def _is_free_connection(self, key: tuple[InetAddress, InetAddress]) -> bool:
-        """Nobody has these addresses; TIME_WAIT gives way on loopback (tcp_tw_reuse 2)."""
-        other = self.table.connections.get(key)
-        if other is None:
-            return True
-        return (
-            isinstance(other, StandIn) and other.state is State.TIME_WAIT and is_loopback(key[1][0])
-        )
 
     def opening_timed_out(self) -> None:
         soft_error = self.flight.soft_error if self.flight is not None else 0
@@ -173,17 +193,15 @@ class Tcp(ShortCut):
     def abandon(self) -> None:
         """Become as new, without a word where none is due (tcp_disconnect)."""
         before = self.state
-        if before is State.LISTEN:
+        if before is LISTEN:
             self.follow(Event.RESET)
             self._stop_listening()
-        elif self.needs_reset() or (
-            self.has_more_to_send and before in (State.CLOSING, State.LAST_ACK)
-        ):
+        elif self.needs_reset() or (self.has_more_to_send and before in (CLOSING, LAST_ACK)):
             self.send_reset()
             self.error = errno.ECONNRESET
-        elif before is State.SYN_SENT:
+        elif before is SYN_SENT:
             self.error = errno.ECONNRESET
-        if self.state is not State.CLOSE:
+        if self.state is not CLOSE:
             self.follow(Event.RESET)
         self.queue.clear()
         self.forget_unsent()
@@ -210,7 +228,7 @@ class Tcp(ShortCut):
         return error
 
     def may_rebind(self) -> bool:
-        return self.state is State.CLOSE and not self.port
+        return self.state is CLOSE and not self.port
 
     # Sending
 
@@ -262,7 +280,7 @@ class Tcp(ShortCut):
     def recv(self, size: int, flags: int, ancillary_size: int = 0) -> Received | None:
         if flags & constants.MSG_ERRQUEUE:
             raise os_error(errno.EAGAIN)
-        if self.state is State.LISTEN:
+        if self.state is LISTEN:
             raise os_error(errno.ENOTCONN)
         if flags & constants.MSG_OOB:
             return self._receive_urgent(size, flags)
@@ -275,7 +293,7 @@ class Tcp(ShortCut):
         self.raise_pending()
         if self.shut & RCV_SHUTDOWN:
             return Received(b"")
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             raise os_error(errno.ENOTCONN)
         return None
 
@@ -314,7 +332,7 @@ class Tcp(ShortCut):
         """tcp_recv_urg."""
         if self.oobinline or self.urgent in (Urgent.NONE, Urgent.READ):
             raise os_error(errno.EINVAL)
-        if self.state is State.CLOSE and not self.done:
+        if self.state is CLOSE and not self.done:
             raise os_error(errno.ENOTCONN)
         if self.urgent == Urgent.VALID:
             if not flags & constants.MSG_PEEK:
@@ -322,7 +340,7 @@ class Tcp(ShortCut):
             if not size:
                 return Received(b"", flags=constants.MSG_OOB | constants.MSG_TRUNC)
             return Received(self.urgent_byte, flags=constants.MSG_OOB, length=1)
-        if self.state is State.CLOSE or self.shut & RCV_SHUTDOWN:
+        if self.state is CLOSE or self.shut & RCV_SHUTDOWN:
             return Received(b"")
         return None
 
@@ -332,23 +350,23 @@ class Tcp(ShortCut):
 
     def may_bring_more(self) -> bool:
         at_mark = self.urgent and self.urgent_seq == self.read_edge
-        return not (at_mark or self.error or self.state is State.CLOSE or self.shut & RCV_SHUTDOWN)
+        return not (at_mark or self.error or self.state is CLOSE or self.shut & RCV_SHUTDOWN)
 
     # Ending
 
     def shutdown(self, how: int) -> None:
         if self.socket_state == SocketState.CONNECTING:
-            opening = self.state in (State.SYN_SENT, State.SYN_RECV, State.CLOSE)
+            opening = self.state in (SYN_SENT, SYN_RECV, CLOSE)
             self.socket_state = SocketState.DISCONNECTING if opening else SocketState.CONNECTED
         halves = how + 1
-        not_connected = self.state is State.CLOSE
-        if self.state is State.SYN_SENT or (self.state is State.LISTEN and halves & RCV_SHUTDOWN):
+        not_connected = self.state is CLOSE
+        if self.state is SYN_SENT or (self.state is LISTEN and halves & RCV_SHUTDOWN):
             self.abandon()
             self.socket_state = SocketState.UNCONNECTED
-        elif self.state is not State.LISTEN:
+        elif self.state is not LISTEN:
             self.shut |= halves
             self.leave_quick_path()
-            if halves & SEND_SHUTDOWN and self.state in (State.ESTABLISHED, State.CLOSE_WAIT):
+            if halves & SEND_SHUTDOWN and self.state in (ESTABLISHED, CLOSE_WAIT):
                 self.close_sending_half()
         self.state_changed()
         self.flush()
@@ -364,15 +382,17 @@ class Tcp(ShortCut):
     def close(self) -> None:
         self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
         self.orphan = True
-        if self.state is State.LISTEN:
+        if self.state is LISTEN:
             self.follow(Event.RESET)
             self._stop_listening()
-        elif self.state is not State.CLOSE:
+        elif self.state is not CLOSE:
             self._close_connection()
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             self.port_locked = False
-            self.give_port_back()
-        self.state_changed()
+            if self.port:
+                self.give_port_back()
+        if self.waiters:
+            self.state_changed()
         self.flush()
 
     def _close_connection(self) -> None:
@@ -384,12 +404,12 @@ class Tcp(ShortCut):
             self.port_locked = False
             self.abandon()
             self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
-        elif self.state is State.SYN_SENT:
+        elif self.state is SYN_SENT:
             self.follow(Event.RESET)
         elif self.state in MAY_SEND:
             self.port_locked = False
             self.close_sending_half()
-        elif self.state is State.FIN_WAIT2:
+        elif self.state is FIN_WAIT2:
             self.nobody_waits_for_fin()
         else:
             # Also a simultaneous open that is half made: the FIN waits until it is complete.
@@ -397,9 +417,9 @@ class Tcp(ShortCut):
 
     def lingers(self) -> bool:
         return bool(self.settings.linger_s) and self.state in (
-            State.FIN_WAIT1,
-            State.CLOSING,
-            State.LAST_ACK,
+            FIN_WAIT1,
+            CLOSING,
+            LAST_ACK,
         )
 
     # Names, options, readiness
@@ -435,10 +455,10 @@ class Tcp(ShortCut):
 
     def poll(self) -> int:
         state, shut = self.state, self.shut
-        if state is State.LISTEN:
+        if state is LISTEN:
             return POLLIN | POLLRDNORM if self.accept_queue else 0
         mask = 0
-        if shut == RCV_SHUTDOWN | SEND_SHUTDOWN or state is State.CLOSE:
+        if shut == RCV_SHUTDOWN | SEND_SHUTDOWN or state is CLOSE:
             mask |= POLLHUP
         if shut & RCV_SHUTDOWN:
             mask |= POLLIN | POLLRDNORM | POLLRDHUP
@@ -457,6 +477,11 @@ class Tcp(ShortCut):
         if self.error or (self.flight is not None and self.flight.error_queued):
             mask |= POLLERR
         return mask
+
+
+def _gives_way(holder: Bound, remote_ip: IP) -> bool:
+    """Whether a new connection may have its addresses: TIME_WAIT on loopback (tcp_tw_reuse 2)."""
+    return isinstance(holder, StandIn) and holder.state is TIME_WAIT and is_loopback(remote_ip)
 
 
 def _is_ephemeral(member: Bound) -> bool:

@@ -27,7 +27,7 @@ from simnet.protocols.inet import InetEndpoint
 from simnet.protocols.ip_ancillary import fields
 from simnet.protocols.tcp_flight import Flight
 from simnet.protocols.tcp_reassembly import OutOfOrder
-from simnet.protocols.tcp_states import TRANSITIONS, Event, State
+from simnet.protocols.tcp_states import CLOSE, ESTABLISHED, LISTEN, TRANSITIONS, Event, State
 from simnet.queues import EMPTY, ByteQueue
 from simnet.readiness import POLLOUT, POLLWRNORM
 
@@ -53,6 +53,8 @@ WINDOW_SCALE = 8
 UNSCALED = 65535
 # What a connected socket's send buffer grows to unless SO_SNDBUF was set (measured: or more).
 AUTOTUNED_SNDBUF = 2626560
+# The largest packet of the loopback, in bytes.
+LOOPBACK_MTU = 65536
 # The receiver's guess of the peer's segment size before it has seen one (TCP_MSS_DEFAULT).
 SMALL_MSS = 536
 
@@ -135,18 +137,18 @@ class ControlBlock(InetEndpoint):
     default_rcvbuf = 131072
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
-        super().__init__(host, family, type, proto, host.tcp_ports)
+        InetEndpoint.__init__(self, host, family, type, proto, host.tcp_ports)
         self.clock = host.clock
-        self.state = State.CLOSE
+        self.state = CLOSE
         self.socket_state = SocketState.UNCONNECTED
         self.iss = self.snd_una = self.snd_nxt = self.snd_edge = 0
         self.rcv_nxt = self.rcv_acked = self.rcv_edge = 0
         self.snd_wscale = self.rcv_wscale = 0
         self.mss = SMALL_MSS
         self.rcv_mss = SMALL_MSS
-        # What arrived in order and was not read; what was written and not sent.
-        self.queue = ByteQueue()
-        self.unsent = EMPTY
+        # What arrived in order and was not read; what was written and not sent. Each is made when
+        # it is first needed.
+        self.queue = self.unsent = EMPTY
         # Whether a FIN follows it.
         self.fin_due = False
         # Nagle: the end of the last small segment sent (snd_sml); nothing small is out if acked.
@@ -207,8 +209,8 @@ class ControlBlock(InetEndpoint):
             local = self.shown_ip, self.shown_port
             wire.note_state(self.host, self.number, local, self.remote, self.state.name)
         self.leave_quick_path()
-        if self.state is State.CLOSE:
-            self._unhash()
+        if self.state is CLOSE:
+            self.over()
 
     def leave_quick_path(self) -> None:
         """Something is not plain any more, for either direction."""
@@ -216,16 +218,19 @@ class ControlBlock(InetEndpoint):
         if self.peer is not None:
             self.peer.quick_path = False
 
-    def _unhash(self) -> None:
-        """Be found by no segment any more; keep the port only if bind() named it."""
+    def over(self) -> None:
+        """Be found by no segment any more; keep the port only if bind() named it (tcp_unhash)."""
         if self.remote is not None:
             key = (self.shown_ip, self.shown_port), self.remote
             if self.table.connections.get(key) is self:
                 del self.table.connections[key]
             if self.listener is not None and self.listener.incoming is not None:
                 self.listener.incoming.pop(key, None)
-        if not self.port_locked:
+        if self.port and not self.port_locked:
             self.give_port_back()
+        peer = self.peer
+        if peer is not None:
+            self.peer = peer.peer = None
         self.stop_timers()
 
     def vanish(self) -> None:
@@ -236,11 +241,13 @@ class ControlBlock(InetEndpoint):
         """No timer of this connection fires any more."""
         if self.ack_timer is not None:
             self.ack_timer.cancel()
+            self.ack_timer = None
         if self.connect_timer is not None:
             self.connect_timer.cancel()
+            self.connect_timer = None
         if self.cork_timer is not None:
             self.cork_timer.cancel()
-        self.ack_timer = self.connect_timer = self.cork_timer = None
+            self.cork_timer = None
         if self.flight is not None:
             self.flight.alarm.stop()
         if self.keepalive is not None:
@@ -250,11 +257,11 @@ class ControlBlock(InetEndpoint):
     @property
     def shares_address(self) -> bool:
         # A listener shares with nobody (inet_csk_bind_conflict asks for sk_state != TCP_LISTEN).
-        return self.settings.reuseaddr and self.state is not State.LISTEN
+        return self.settings.reuseaddr and self.state is not LISTEN
 
     @property
     def listening(self) -> bool:
-        return self.state is State.LISTEN
+        return self.state is LISTEN
 
     @property
     def state_name(self) -> str:
@@ -334,6 +341,13 @@ class ControlBlock(InetEndpoint):
 
     # Reading
 
+    def need_queue(self) -> ByteQueue:
+        """The queue of what arrived, to append to."""
+        queue = self.queue
+        if queue is EMPTY:
+            queue = self.queue = ByteQueue()
+        return queue
+
     def set(self, **changes: Any) -> None:
         super().set(**changes)
         self.reads_plainly = not self.urgent and self.rcvlowat <= 1
@@ -355,8 +369,9 @@ class ControlBlock(InetEndpoint):
 
     def choose_iss(self) -> None:
         """An initial sequence number."""
-        self.iss = self.snd_una = self.snd_nxt = self.nagle_small_edge = self.host.next_iss()
-        self.urgent_send_edge = self.iss
+        iss = self.host.next_iss() & SEQUENCE_MASK
+        self.iss = self.snd_una = self.snd_nxt = iss
+        self.nagle_small_edge = self.urgent_send_edge = iss
 
     # Connection set-up that the segments and the short cut share
 
@@ -402,12 +417,12 @@ class ControlBlock(InetEndpoint):
         peer = self.peer
         self.quick_path = (
             peer is not None
-            and self.state is State.ESTABLISHED
-            and peer.state is State.ESTABLISHED
+            and self.state is ESTABLISHED
+            and peer.state is ESTABLISHED
             and self.is_in_step_with(peer)
             and not (self.error or peer.error or self.shut or peer.shut)
             and not (self.corked or self.urgent or peer.corked or peer.urgent)
-            and self.host.wire.is_ideal(self.host, peer.shown_ip)
+            and self.host.wire.ideal_target(self.host, peer.shown_ip) is not None
         )
         if peer is not None:
             peer.quick_path = self.quick_path

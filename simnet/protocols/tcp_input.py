@@ -23,7 +23,21 @@ from simnet.protocols.tcp_listening import Listening
 from simnet.protocols.tcp_output import reset_for
 from simnet.protocols.tcp_reassembly import OutOfOrder
 from simnet.protocols.tcp_stand_in import StandIn
-from simnet.protocols.tcp_states import FIN_HAS_COME, NEEDS_RESET, Event, State
+from simnet.protocols.tcp_states import (
+    CLOSE,
+    CLOSE_WAIT,
+    CLOSING,
+    ESTABLISHED,
+    FIN_HAS_COME,
+    FIN_WAIT1,
+    LAST_ACK,
+    LISTEN,
+    NEEDS_RESET,
+    SYN_SENT,
+    TIME_WAIT,
+    Event,
+    State,
+)
 from simnet.readiness import POLLERR, POLLIN, POLLPRI, POLLRDNORM
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Segment, Unreachable
 
@@ -43,13 +57,13 @@ class Input(Listening):
         if isinstance(packet, Unreachable):
             self._receive_unreachable(packet)
         elif isinstance(packet, Segment):
-            if self.state is State.ESTABLISHED and self._receive_as_expected(packet):
+            if self.state is ESTABLISHED and self._receive_as_expected(packet):
                 return
-            if self.state is State.LISTEN:
+            if self.state is LISTEN:
                 self.receive_listening(packet)
-            elif self.state is State.SYN_SENT:
+            elif self.state is SYN_SENT:
                 self._receive_syn_sent(packet)
-            elif self.state is not State.CLOSE:
+            elif self.state is not CLOSE:
                 self._receive_synchronized(packet)
 
     def _receive_unreachable(self, packet: Unreachable) -> None:
@@ -292,14 +306,14 @@ class Input(Listening):
             cast("Tcp", self).close_sending_half()
 
     def _everything_acknowledged(self) -> None:
-        if self.state is State.FIN_WAIT1:
+        if self.state is FIN_WAIT1:
             self.follow(Event.FIN_ACKED)
             self.shut |= SEND_SHUTDOWN
             self.state_changed()
-        elif self.state is State.CLOSING:
+        elif self.state is CLOSING:
             self.follow(Event.FIN_ACKED)
-            self.leave_to_stand_in(State.TIME_WAIT)
-        elif self.state is State.LAST_ACK:
+            self.leave_to_stand_in(TIME_WAIT)
+        elif self.state is LAST_ACK:
             self.follow(Event.FIN_ACKED)
             self.finish()
 
@@ -391,8 +405,9 @@ class Input(Listening):
     def take_text(self, payload: bytes) -> None:
         """Bytes in order join the queue; readers are told once there are enough."""
         self.rcv_nxt += len(payload)
-        self.queue.append(payload)
-        if self.queue.length >= self.rcvlowat or self.done:
+        queue = self.need_queue()
+        queue.append(payload)
+        if queue.length >= self.rcvlowat or self.done:
             self.notify(_DATA_READY)
 
     def decide_on_ack(self, size: int) -> None:
@@ -418,7 +433,7 @@ class Input(Listening):
             self.quick_acks > 0 and not self.pingpong
         ) or self.rcv_nxt - self.rcv_acked > self.rcv_mss:
             self.send_ack()
-        else:
+        elif not self.delayed_ack_due_ns:
             self.delay_ack()
 
     def begin_quick_acks(self) -> None:
@@ -470,7 +485,7 @@ class Input(Listening):
         self.shut |= RCV_SHUTDOWN
         self.done = True
         self.follow(Event.FIN_RECEIVED)
-        if self.state is State.CLOSE_WAIT:
+        if self.state is CLOSE_WAIT:
             # Our own FIN may follow soon and carry the acknowledgement (tcp_fin).
             self.pingpong = True
         if at_once or self.state is not State.CLOSE_WAIT:
@@ -509,9 +524,10 @@ class Input(Listening):
     def finish(self) -> None:
         """Both directions are over (tcp_done)."""
         self.shut = RCV_SHUTDOWN | SEND_SHUTDOWN
-        if self.state is not State.CLOSE:
+        if self.state is not CLOSE:
             self.follow(Event.RESET)
-        self.state_changed()
+        if self.waiters:
+            self.state_changed()
 
     def nobody_waits_for_fin(self) -> None:
         """The peer's FIN is awaited for some time, or with a negative TCP_LINGER2 not at all."""
@@ -531,7 +547,7 @@ class Input(Listening):
 
     def is_over(self) -> bool:
         """Whether there is no connection (any more)."""
-        return self.state is State.CLOSE
+        return self.state is CLOSE
 
     def needs_reset(self) -> bool:
         """Whether the peer must be told when this connection is abandoned."""

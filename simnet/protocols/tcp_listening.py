@@ -8,7 +8,7 @@ is full, cookies go out instead (`tcp_syncookies`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from simnet.protocols.tcp_block import (
     SEQUENCE_MASK,
@@ -97,12 +97,14 @@ class Listening(Timers):
 
     def child_for(self, local: tuple[str, int], remote: tuple[str, int], hops: int) -> Tcp:
         """A connection of this listener's, which inherits its options; its state comes next."""
-        child = cast("Tcp", type(self)(self.host, self.family, self.type, self.proto))
+        child: Tcp = type(self)(  # type: ignore[assignment]
+            self.host, self.family, self.type, self.proto
+        )
         child.inherit(self)
         child.bound_ip = child.shown_ip = local[0]
         child.shown_port = local[1]
         child.remote = remote
-        child.listener = cast("Tcp", self)
+        child.listener = self  # type: ignore[assignment]
         child.orphan = True
         child.port = local[1]
         child.syn_hops = hops
@@ -113,8 +115,8 @@ class Listening(Timers):
 
     def inherit(self, listener: ControlBlock) -> None:
         """What accept(2) documents as inherited, and what Linux copies (sk_clone_lock)."""
-        self.settings = listener.settings
-        self.reads_plainly = self.rcvlowat <= 1
+        self.settings = settings = listener.settings
+        self.reads_plainly = settings.rcvlowat <= 1
         self.sndbuf = listener.sndbuf
         self.rcvbuf = listener.rcvbuf
         self.nodelay = listener.nodelay
@@ -141,4 +143,5 @@ class Listening(Timers):
         if self.incoming:
             self.incoming.pop(child.connection, None)
         self.accept_queue[child] = None
-        self.notify(POLLIN | POLLRDNORM)
+        if self.waiters:
+            self.notify(POLLIN | POLLRDNORM)

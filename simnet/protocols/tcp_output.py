@@ -15,7 +15,7 @@ from simnet.protocols.tcp_block import (
 )
 from simnet.protocols.tcp_flight import Flight
 from simnet.protocols.tcp_rtt import FIRST_RTO_US, JIFFY_NS, MAX_RTO_US, MIN_RTO_US, patience_ns
-from simnet.protocols.tcp_states import State
+from simnet.protocols.tcp_states import ESTABLISHED, State
 from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Segment
 
 _MAXSEG = (constants.IPPROTO_TCP, 2)
@@ -34,7 +34,9 @@ class Output(ControlBlock):
 
     def flush(self) -> None:
         """The call ends: everything on the wire arrives."""
-        self.host.wire.flush()
+        wire = self.host.wire
+        if wire.queue:
+            wire.flush()
 
     def segment(
         self, flags: int, seq: int, payload: bytes = b"", urgent: int = 0, window: int | None = None
@@ -165,7 +167,7 @@ class Output(ControlBlock):
         flight, size, seq = self.flight, len(data), self.snd_nxt
         if (
             flight is None
-            or self.state is not State.ESTABLISHED
+            or self.state is not ESTABLISHED
             or self.error
             or self.shut
             or self.corked

@@ -8,16 +8,28 @@ here that the segments do not keep too. A property test holds both ways to the s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
+from simnet.addresses import InetAddress
 from simnet.protocols.base import RCV_SHUTDOWN
 from simnet.protocols.tcp_block import (
     DELAYED_ACK_NS,
+    LOOPBACK_MTU,
     UNSCALED,
     WINDOW_SCALE,
+    default_mss,
 )
 from simnet.protocols.tcp_input import Input
-from simnet.protocols.tcp_states import Event, State, follow
+from simnet.protocols.tcp_states import (
+    CLOSE,
+    CLOSE_WAIT,
+    ESTABLISHED,
+    FIN_WAIT1,
+    TIME_WAIT,
+    Event,
+    follow,
+)
+from simnet.queues import EMPTY
 from simnet.readiness import POLLIN, POLLRDNORM
 from simnet.wire import ACK
 
@@ -26,9 +38,12 @@ if TYPE_CHECKING:
 
 _DATA_READY = POLLIN | POLLRDNORM
 
-# Two steps at once, taken from the table.
-_OPENED = follow(follow(State.CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
-_CLOSED_SECOND = follow(follow(State.FIN_WAIT1, Event.FIN_ACKED), Event.FIN_RECEIVED)
+# Where the steps lead that are taken at once, from the table.
+_OPENED = follow(follow(CLOSE, Event.ACTIVE_OPEN), Event.SYN_ACKED)
+_CLOSED_FIRST = follow(_OPENED, Event.FIN_SENT)
+_PEER_CLOSED = follow(_OPENED, Event.FIN_RECEIVED)
+_CLOSED_SECOND = follow(follow(_PEER_CLOSED, Event.FIN_SENT), Event.FIN_ACKED)
+_PEER_CLOSED_TOO = follow(follow(_CLOSED_FIRST, Event.FIN_ACKED), Event.FIN_RECEIVED)
 
 
 class ShortCut(Input):
@@ -38,31 +53,32 @@ class ShortCut(Input):
 
     # Opening
 
-    def open_directly(self) -> bool:
+    def open_directly(self, local: InetAddress, remote: InetAddress) -> bool:
         """The whole handshake with a listener that has room; False if segments must do it."""
-        wire = self.host.wire
-        local, remote = self.connection
-        if not wire.is_ideal(self.host, remote[0]):
+        host = self.host
+        target = host.wire.ideal_target(host, remote[0])
+        if target is None or (remote, local) in target.tcp_ports.connections:
             return False
-        host = wire.host_at(remote[0], self.host)
-        if host is None or (remote, local) in host.tcp_ports.connections:
-            return False
-        listener = host.tcp_ports.listener(remote, local)
-        if not isinstance(listener, Input) or listener.accept_queue_is_full() or listener.shut:
+        listener: Any = target.tcp_ports.listener(remote, local)
+        if listener is None or listener.shut or listener.accept_queue_is_full():
             return False
         if listener.too_many_are_incoming():
             return False
         child = listener.child_for(remote, local, self.hop_limit)
-        mss = min(self.path_mss, child.path_mss)
+        if target is host:
+            mss = default_mss(remote[0], LOOPBACK_MTU)
+        else:
+            mss = min(self.path_mss, child.path_mss)
         self._learn_directly(child, mss)
         child._learn_directly(self, mss)
         # The client's last ACK announces its window scaled; the server's SYN|ACK could not.
         self.advertise()
         child.snd_edge = child.snd_nxt + self.rcv_edge - self.rcv_nxt
-        self.peer, child.peer = child, cast("Tcp", self)
+        self.peer, child.peer = child, self
         self.quick_path = child.quick_path = not (self.shut or self.corked or child.corked)
         listener.connection_complete(child)
-        self.state_changed()
+        if self.waiters:
+            self.state_changed()
         return True
 
     def _learn_directly(self, other: ShortCut, mss: int) -> None:
@@ -96,11 +112,9 @@ class ShortCut(Input):
         received = self.rcv_nxt
         edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
         if edge > self.rcv_edge:
-            peer.snd_edge += edge - self.rcv_edge
-            self.rcv_edge = edge
+            peer.snd_edge = self.rcv_edge = edge
         if self.rcv_acked != received:
-            peer.snd_una += received - self.rcv_acked
-            self.rcv_acked = received
+            peer.snd_una = self.rcv_acked = received
             self.delayed_ack_due_ns = 0
             if self.quick_acks > 0:
                 self.quick_acks -= 1
@@ -110,6 +124,8 @@ class ShortCut(Input):
             self.pingpong = True
         self.snd_nxt = end
         queue = peer.queue
+        if queue is EMPTY:
+            queue = peer.need_queue()
         queue.chunks.append(data)
         peer.last_received_ns = now_ns
         if size > peer.rcv_mss or not peer.pingpong:
@@ -148,16 +164,18 @@ class ShortCut(Input):
         received = self.rcv_nxt
         edge = received + (self.rcvbuf - self.queue.length >> WINDOW_SCALE << WINDOW_SCALE)
         if edge > self.rcv_edge:
-            peer.snd_edge += edge - self.rcv_edge
-            self.rcv_edge = edge
-        peer.snd_una += received - self.rcv_acked
-        self.acknowledged_now()
-        if peer.wants_room:
-            peer.room_made()
+            peer.snd_edge = self.rcv_edge = edge
+        if self.rcv_acked != received:
+            peer.snd_una = self.rcv_acked = received
+            if self.quick_acks > 0:
+                self.quick_acks -= 1
+            if peer.wants_room:
+                peer.room_made()
+        self.delayed_ack_due_ns = 0
 
     def must_wait(self) -> bool:
         return (
-            self.state is State.ESTABLISHED
+            self.state is ESTABLISHED
             and self.reads_plainly
             and not self.queue.length
             and not self.nonblocking
@@ -185,7 +203,7 @@ class ShortCut(Input):
 
     def after_reading(self) -> None:
         """Tell the peer if reading made much room or emptied the queue (tcp_cleanup_rbuf)."""
-        if self.state is State.CLOSE:
+        if self.state is CLOSE:
             return
         if self.delayed_ack_due_ns and not self.pingpong and not self.queue.length:
             self.send_ack()
@@ -226,9 +244,9 @@ class ShortCut(Input):
             self._fin_to_reader(peer)
             return True
         if (
-            self.state is State.CLOSE_WAIT
-            and peer.state is State.FIN_WAIT1
-            and self.host.wire.is_ideal(self.host, peer.shown_ip)
+            self.state is CLOSE_WAIT
+            and peer.state is FIN_WAIT1
+            and self.host.wire.ideal_target(self.host, peer.shown_ip) is not None
             and self.is_in_step_with(peer)
         ):
             self._fin_to_closer(peer)
@@ -239,28 +257,30 @@ class ShortCut(Input):
         """The first FIN: the peer may go on sending, and acknowledges a little later."""
         # The FIN acknowledges what was received and tells how much room there is.
         self.send_ack()
-        self.state = follow(self.state, Event.FIN_SENT)
+        self.state = _CLOSED_FIRST
         self.snd_nxt += 1
         peer.quick_path = self.quick_path = False
         peer.rcv_nxt += 1
         peer.shut |= RCV_SHUTDOWN
         peer.done = True
-        peer.state = follow(peer.state, Event.FIN_RECEIVED)
+        peer.state = _PEER_CLOSED
         peer.pingpong = True
         peer.acknowledge_in_time()
-        peer.state_changed()
+        if peer.waiters:
+            peer.state_changed()
 
     def _fin_to_closer(self, peer: Tcp) -> None:
         """The second FIN acknowledges the first; the last acknowledgement comes back at once."""
-        self.everything_arrived()
-        peer.everything_arrived()
+        if self.flight is not None or peer.flight is not None:
+            self.everything_arrived()
+            peer.everything_arrived()
         peer.rcv_nxt += 1
         peer.snd_una = peer.snd_nxt
         peer.done = True
-        peer.state = _CLOSED_SECOND
+        peer.state = _PEER_CLOSED_TOO
         self.snd_nxt += 1
         self.snd_una = self.snd_nxt
-        peer.leave_to_stand_in(State.TIME_WAIT)
-        self.follow(Event.FIN_SENT)
-        self.follow(Event.FIN_ACKED)
+        peer.leave_to_stand_in(TIME_WAIT)
+        self.state = _CLOSED_SECOND
+        self.over()
         self.finish()

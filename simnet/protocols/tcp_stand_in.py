@@ -5,7 +5,7 @@ Modelled after Linux's `tcp_timewait_sock` (tcp_minisocks.c).
 
 from __future__ import annotations
 
-from simnet.clock import SECOND_NS, Timer
+from simnet.clock import SECOND_NS
 from simnet.protocols.tcp_block import (
     ODDITIES_NS,
     SEQUENCE_MASK,
@@ -14,7 +14,7 @@ from simnet.protocols.tcp_block import (
     widen,
 )
 from simnet.protocols.tcp_output import reset_for
-from simnet.protocols.tcp_states import State
+from simnet.protocols.tcp_states import CLOSE, FIN_WAIT2, TIME_WAIT, State
 from simnet.wire import ACK, FIN, RST, SYN, Packet, Segment
 
 
@@ -23,19 +23,17 @@ class StandIn:
 
     __slots__ = (
         "_challenged_ns",
-        "_fin_timeout_ns",
         "_host",
+        "_line",
         "_room",
-        "_timer",
+        "_settings",
         "bound_ip",
+        "due_ns",
         "ephemeral",
         "family",
         "key",
         "number",
         "rcv_nxt",
-        "reuses_address",
-        "shares_address",
-        "shares_port",
         "snd_nxt",
         "state",
         "table",
@@ -44,8 +42,8 @@ class StandIn:
     )
 
     def __init__(self, block: ControlBlock, state: State) -> None:
-        self._fin_timeout_ns = block.fin_timeout_s * SECOND_NS
         self._host = block.host
+        self._settings = block.settings
         self.state = state
         self.number = block.number
         self.key = block.connection
@@ -53,37 +51,59 @@ class StandIn:
         self.bound_ip = block.bound_ip
         self.v6only = block.v6only
         self.ephemeral = block.ephemeral
-        self.reuses_address = self.shares_address = block.settings.reuseaddr
-        self.shares_port = block.settings.reuseport
         self.rcv_nxt = block.rcv_nxt
         self.snd_nxt = block.snd_nxt
         self.window = block.advertise()
         self._room = self.window << block.rcv_wscale
         self.table = block.table
-        self._timer: Timer | None = None
         self._challenged_ns = -ODDITIES_NS
+        # Where it waits for its end, which comes at `due_ns`.
+        wait_ns = TIME_WAIT_NS
+        if state is FIN_WAIT2:
+            wait_ns = block.fin_timeout_s * SECOND_NS
+        self._line = self._host.clock.line(wait_ns)
+        self.due_ns: int | None = None
+
+    @property
+    def reuses_address(self) -> bool:
+        """SO_REUSEADDR of the socket that it stands in for."""
+        return self._settings.reuseaddr
+
+    @property
+    def shares_address(self) -> bool:
+        """The same: others may have the address."""
+        return self._settings.reuseaddr
+
+    @property
+    def shares_port(self) -> bool:
+        """SO_REUSEPORT of the socket that it stands in for."""
+        return self._settings.reuseport
 
     def take_place(self) -> None:
         """Hold the port and the connection's addresses from now on."""
         self.table.connections[self.key] = self
         self.table.add(self, self.key[0][1])
         self._note(self.state)
-        self._wait()
+        self._line.add(self)
 
     def _wait(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        wait_ns = TIME_WAIT_NS if self.state is State.TIME_WAIT else self._fin_timeout_ns
-        self._timer = self._host.clock.call_after(wait_ns, self.leave, background=True)
+        """Begin to wait anew."""
+        self._line.leave(self)
+        if self.state is TIME_WAIT:
+            self._line = self._host.clock.line(TIME_WAIT_NS)
+        self._line.add(self)
 
     def leave(self) -> None:
-        """Give everything back."""
-        if self._timer is not None:
-            self._timer.cancel()
+        """Give everything back before its time."""
+        self._line.leave(self)
+        self.expire()
+
+    def expire(self) -> None:
+        """Its time has come: give everything back."""
         if self.table.connections.get(self.key) is self:
             del self.table.connections[self.key]
         self.table.remove(self, self.key[0][1])
-        self._note(State.CLOSE)
+        self._note(CLOSE)
 
     def _note(self, state: State) -> None:
         self._host.wire.note_state(self._host, self.number, *self.key, state.name)
@@ -91,7 +111,7 @@ class StandIn:
     @property
     def leaves_ns(self) -> int | None:
         """When it leaves."""
-        return None if self._timer is None else self._timer.when_ns
+        return self.due_ns
 
     def vanish(self) -> None:
         """Its host has failed."""
@@ -102,7 +122,7 @@ class StandIn:
         if not isinstance(packet, Segment):
             return
         seq = widen(packet.seq, self.rcv_nxt)
-        if self.state is State.FIN_WAIT2:
+        if self.state is FIN_WAIT2:
             self._receive_in_fin_wait(packet, seq)
         elif packet.flags & RST:
             if seq == self.rcv_nxt:
@@ -128,7 +148,7 @@ class StandIn:
         elif not segment.flags & FIN or end != self.rcv_nxt + 1:
             self._reset(segment)
         else:
-            self.state = State.TIME_WAIT
+            self.state = TIME_WAIT
             self._note(self.state)
             self.rcv_nxt = end
             self._wait()

@@ -406,7 +406,8 @@ class Udp(InetEndpoint):
         self.write_space()
         wire.flush()
         ip = envelope.destination[0]
-        if keep_route and self.host.is_unicast(ip) and wire.is_ideal(self.host, ip):
+        unicast = self.host.is_unicast(ip)
+        if keep_route and unicast and wire.ideal_target(self.host, ip) is self.host:
             self._remember_route(envelope)
 
     def write_space(self) -> None:
@@ -418,9 +419,8 @@ class Udp(InetEndpoint):
         if is_ipv4(target[0]) != (self.family == constants.AF_INET):
             # A socket of IPv6 must not take the bare IPv4 address for the mapped one.
             return
-        host = self.host.wire.host_at(target[0], self.host)
-        receiver = host and host.udp_receiver(target, local)
-        if host is self.host and isinstance(receiver, Udp):
+        receiver = self.host.udp_receiver(target, local)
+        if isinstance(receiver, Udp):
             if self._generation != self.table.generation:
                 self._routes.clear()
                 self._generation = self.table.generation
