@@ -10,7 +10,6 @@ The seed picks among several tasks that are ready; a single one needs no choice.
 from __future__ import annotations
 
 import contextvars
-import sys
 import threading
 import traceback
 from collections import deque
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from simnet import api
+from simnet import api, waits
 from simnet.clock import MILLISECOND_NS, Clock, nanoseconds
 from simnet.decisions import Stream
 from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
@@ -40,9 +39,6 @@ DEFAULT_MAX_STEPS = 10_000_000
 
 # What ends a task where it stands: it passes through the code in it, and is no failure.
 TaskExit = GreenletExit
-
-# Modules whose frames a report leaves out: it names the line of the user's code.
-_HIDDEN = "simnet."
 
 
 class Keeper(Protocol):
@@ -156,18 +152,11 @@ class SimTask(api.Task):
 
     def frame(self) -> FrameType | None:
         """The innermost frame of the user's code in it."""
-        frame = self.greenlet.gr_frame if self.greenlet is not None else None
-        while frame is not None and _is_ours(frame):
-            frame = frame.f_back
-        return frame
+        return waits.outside(self.greenlet.gr_frame if self.greenlet is not None else None)
 
     def __repr__(self) -> str:
         state = "done" if self.done else self.waiting[0] if self.waiting else "ready"
         return f"<task {self.name!r} {state}>"
-
-
-def _is_ours(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).startswith(_HIDDEN)
 
 
 class _Ended(Pollable):
@@ -563,41 +552,7 @@ class Scheduler:
 
     def report(self) -> str:
         """Who waits for what, and where, one line each."""
-        lines = [f"at {self.clock.now_ns / 1e9:g} s:"]
-        lines += [f"  {self._describe(task)}" for task in (self.main, *self.tasks)]
-        for task in self.failed:
-            lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
-        lines += [f"  locked in a circle: {circle}" for circle in self._circles()]
-        return "\n".join(lines)
-
-    def _circles(self) -> list[str]:
-        """Tasks that wait for locks of one another, as 'a' -> 'b' -> 'a'."""
-        found: list[str] = []
-        seen: set[SimTask] = set()
-        for task in (self.main, *self.tasks):
-            chain: list[SimTask] = []
-            following: SimTask | None = task
-            while following is not None and following not in seen:
-                seen.add(following)
-                chain.append(following)
-                subject = following.waiting[1] if following.waiting is not None else None
-                following = getattr(subject, "holder", None)
-            if following in chain:
-                circle = [*chain[chain.index(following) :], following]
-                found.append(" -> ".join(repr(each.name) for each in circle))
-        return found
-
-    def _describe(self, task: SimTask) -> str:
-        where = f" on host {task.host.name!r}" if task.host is not None else ""
-        frame = _calling_frame() if task is self.current else task.frame()
-        line = ""
-        if frame is not None:
-            line = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"
-        if task.waiting is None:
-            return f"{task.name!r}{where}: runs{line}"
-        call, subject = task.waiting
-        about = "" if subject is None else f" {subject!r}"
-        return f"{task.name!r}{where}: {call}{about}{line}"
+        return waits.report(self)
 
 
 def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:
@@ -614,10 +569,3 @@ def _root() -> greenlet:
     while root.parent is not None:
         root = root.parent
     return root
-
-
-def _calling_frame() -> FrameType | None:
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and _is_ours(frame):
-        frame = frame.f_back
-    return frame

@@ -34,7 +34,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "the wire": ("simnet.codec", "simnet.faults", "simnet.links", "simnet.wire", "simnet.ports"),
     "protocols": ("simnet.protocols", "simnet.protocols.*"),
     "views": ("simnet.views", "simnet.views.*"),
-    "the scheduler": ("simnet.scheduler",),
+    "the scheduler": ("simnet.scheduler", "simnet.waits"),
     "scenarios and the command line": (
         "simnet.__main__",
         "simnet.cli",
