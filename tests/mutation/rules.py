@@ -14,7 +14,7 @@ FILES = (
     "simnet/ports.py",
     "simnet/pollers.py",
 )
-TESTS = ("tests/conformance", "tests/protocols", "tests/properties")
+TESTS = ("tests/conformance", "tests/conformance_hosts", "tests/protocols", "tests/properties")
 
 # Functions of these names, with the reason.
 FUNCTIONS = {
