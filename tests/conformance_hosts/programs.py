@@ -33,6 +33,11 @@ def opened(client: Network, server: Network) -> tuple[Socket, Socket]:
     return conn, peer
 
 
+def sleep_until(host: Network, instant: float) -> None:
+    """Wait for an instant of a host's clock: to cut a way off takes the kernel a while."""
+    host.sleep(max(0.0, instant - host.monotonic()))
+
+
 @program
 def a_question_and_an_answer(topology: Topology, client: Network, server: Network) -> None:
     """The client closes first."""
@@ -192,12 +197,13 @@ def data_that_is_lost(topology: Topology, client: Network, server: Network) -> N
         peer.recv(1)
         peer.send(b"b")
         conn.recv(1)
-        client.sleep(0.1)
+        begun = client.monotonic()
         with topology.partition(client, server):
+            sleep_until(client, begun + 0.2)
             conn.send(b"lost")
             client.sleep(0.4)
         peer.recv(9)
-        client.sleep(0.3)
+        sleep_until(client, begun + 1.2)
         conn.send(b"more")
         client.sleep(0.1)
         peer.recv(9)
@@ -211,8 +217,9 @@ def an_end_that_is_lost(topology: Topology, client: Network, server: Network) ->
     with conn, peer:
         conn.send(b"a")
         peer.recv(1)
-        client.sleep(0.1)
+        begun = client.monotonic()
         with topology.partition(client, server):
+            sleep_until(client, begun + 0.2)
             conn.close()
             client.sleep(0.4)
         peer.recv(9)
@@ -360,8 +367,9 @@ def patience_that_ends(topology: Topology, client: Network, server: Network) -> 
     with conn, peer:
         conn.send(b"a")
         peer.recv(1)
-        client.sleep(0.1)
+        begun = client.monotonic()
         conn.setsockopt(TCP, USER_TIMEOUT, 700)
         topology.partition(client, server)
+        sleep_until(client, begun + 0.2)
         conn.send(b"x")
         client.sleep(1.5)
