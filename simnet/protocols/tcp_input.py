@@ -54,9 +54,7 @@ class Input(Listening):
 
     def receive(self, packet: Packet) -> None:
         """A packet for this connection, or for this listener, has arrived."""
-        if isinstance(packet, Unreachable):
-            self._receive_unreachable(packet)
-        elif isinstance(packet, Segment):
+        if isinstance(packet, Segment):
             if self.state is ESTABLISHED and self._receive_as_expected(packet):
                 return
             if self.state is LISTEN:
@@ -65,6 +63,8 @@ class Input(Listening):
                 self._receive_syn_sent(packet)
             elif self.state is not CLOSE:
                 self._receive_synchronized(packet)
+        elif isinstance(packet, Unreachable):
+            self._receive_unreachable(packet)
 
     def _receive_unreachable(self, packet: Unreachable) -> None:
         """What a router says ends an attempt to connect; later it is only a hint (tcp_v4_err).
@@ -407,7 +407,7 @@ class Input(Listening):
         self.rcv_nxt += len(payload)
         queue = self.need_queue()
         queue.append(payload)
-        if queue.length >= self.rcvlowat or self.done:
+        if self.waiters and (queue.length >= self.settings.rcvlowat or self.done):
             self.notify(_DATA_READY)
 
     def decide_on_ack(self, size: int) -> None:

@@ -30,7 +30,12 @@ class Output(ControlBlock):
 
     def transmit(self, segment: Segment) -> None:
         """Put a segment on the wire; it arrives when the call ends (`flush`)."""
-        self.host.wire.transmit(self.host, segment)
+        host = self.host
+        link = host.links.get(segment.destination[0])
+        if link is not None and host.up:
+            link.send(segment)
+        else:
+            host.wire.transmit(host, segment)
 
     def flush(self) -> None:
         """The call ends: everything on the wire arrives."""
