@@ -144,16 +144,26 @@ class ShortCut(Input):
         return size
 
     def arrive_in_parts(self, size: int, mss: int) -> None:
-        """As many full segments as there are, and the rest; each may be acknowledged."""
+        """As many full segments as there are, and the rest; each may be acknowledged.
+
+        What `decide_on_ack` does for each, where nothing waits to be sent.
+        """
         queue = self.queue
-        while size > mss:
-            size -= mss
-            queue.length += mss
-            self.rcv_nxt += mss
-            self.decide_on_ack(mss)
-        queue.length += size
-        self.rcv_nxt += size
-        self.decide_on_ack(size)
+        if self.quick_acks < 0:
+            self.begin_quick_acks()
+        while size:
+            part = mss if size > mss else size
+            size -= part
+            queue.length += part
+            received = self.rcv_nxt = self.rcv_nxt + part
+            if part > self.rcv_mss:
+                self.rcv_mss = min(part, self.mss)
+            if (
+                self.quick_acks > 0 and not self.pingpong
+            ) or received - self.rcv_acked > self.rcv_mss:
+                self.send_ack()
+            elif not self.delayed_ack_due_ns:
+                self.delay_ack()
 
     def send_ack(self) -> None:
         peer = self.peer
