@@ -148,8 +148,9 @@ class socket(Receiving, Sending):
                     return
             except BlockingIOError as error:
                 if error.errno == errno.EAGAIN:
-                    # A unix listener is full: only a truly blocking connect waits.
-                    if not blocks:
+                    # A unix listener is full: only a truly blocking connect waits. (A datagram
+                    # socket that finds no port says so, however it is set.)
+                    if not blocks or endpoint.family != constants.AF_UNIX:
                         endpoint.host.scheduler.relax()
                         raise
                     on = endpoint.connect_waits_on(target)

@@ -155,7 +155,6 @@ class Flight:
             self.threshold = max(self.threshold, (self.window >> 1) + (self.window >> 2))
             halvings = min((idle_ns - 1) // rto_ns, 64)
             self.window = max(self.window >> halvings, INITIAL_WINDOW)
-            self.credit = 0
 
     # What comes back
 

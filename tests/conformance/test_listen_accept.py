@@ -375,6 +375,21 @@ def test_an_accepted_tcp_socket_inherits_the_option(
     assert client.getsockopt(level, option, 16) != expected
 
 
+@each(TCP_NAMES, argument="named")
+def test_an_inherited_low_water_mark_holds_back_readiness(
+    net: Network, keep: Keep, named: Named, listener: Socket
+) -> None:
+    """The accepted socket is not readable below it, so that a recv with a timeout waits."""
+    listener.setsockopt(SOL, socket.SO_RCVLOWAT, 4)
+    client = client_of(net, keep, named, listener)
+    server = keep(listener.accept()[0])
+    client.send(b"abc")
+    server.settimeout(SHORT)
+    assert outcome(server.recv, 10) == "TimeoutError"
+    client.send(b"d")
+    assert server.recv(10) == b"abcd"
+
+
 @each(UNIX_CONNECTION_NAMES, argument="named")
 def test_an_accepted_unix_socket_inherits_credentials_but_no_buffer(
     net: Network, keep: Keep, named: Named, listener: Socket

@@ -378,3 +378,48 @@ def test_an_urgent_byte_may_be_announced_before_it_comes(peer: Peer, conn: Socke
     peer.say(PSH | ACK, b"cd")
     assert conn.recv(1, socket.MSG_OOB) == b"d"
     assert conn.recv(10) == b"abc"
+
+
+def test_who_reads_no_more_waits_for_no_urgent_byte(peer: Peer, conn: Socket) -> None:
+    """It was announced; after shutdown() there is nothing to wait for (tcp_recv_urg)."""
+    peer.say(PSH | ACK | URG, b"ab", urgent=4)
+    conn.shutdown(socket.SHUT_RD)
+    assert conn.recv(1, socket.MSG_OOB) == b""
+
+
+# Short cuts
+
+
+def test_a_flooded_listener_is_not_passed_by() -> None:
+    """Where its queue of requests is full, a connection opens by a cookie, on an ideal path too."""
+    with World() as world:
+        host, client_host = world.host("host"), world.host("client")
+        with host.create_server((host.addresses[0], 8080), backlog=1) as listener:
+            for port in range(1000, 1002):
+                syn = Segment(("10.0.9.9", port), listener.getsockname(), port, 0, SYN, 65535)
+                host.deliver(syn)
+            with client_host.create_connection(listener.getsockname()) as client:
+                server, address = listener.accept()
+                with server:
+                    assert address == client.getsockname()
+                    client.sendall(b"hello")
+                    assert server.recv(100) == b"hello"
+
+
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_a_closed_window_holds_back_a_fin(shortcut: bool) -> None:
+    """The reader learns of the end when it has made room for it."""
+    with World(shortcut=shortcut) as world:
+        host = world.host("host")
+        with host.socket() as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+            listener.bind(("127.0.0.1", 0))
+            listener.listen()
+            with host.create_connection(listener.getsockname()) as client:
+                server = listener.accept()[0]
+                with server:
+                    assert client.send(b"x" * 4608) == 4608
+                    client.shutdown(socket.SHUT_WR)
+                    assert state_of(server) is State.ESTABLISHED
+                    assert len(server.recv(10_000)) == 4608
+                    assert server.recv(1) == b""

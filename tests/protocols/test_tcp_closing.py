@@ -268,3 +268,22 @@ def test_time_wait_keeps_the_port(
     assert caught.value.errno == errno.EADDRINUSE
     late.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     late.bind(address)
+
+
+def test_who_waits_for_the_end_ignores_what_acknowledges_nothing(
+    peer: Peer, left_alone: None
+) -> None:
+    """Data without ACK is no data of this connection; the connection goes on to its end."""
+    assert peer.say(PSH, b"x", seq=peer.seq) == []
+    assert states_on(peer.host) == [State.FIN_WAIT2]
+
+
+def test_old_data_for_who_waits_for_the_end_is_acknowledged(peer: Peer, conn: Socket) -> None:
+    """The acknowledgement was lost, it seems; the connection goes on to its end."""
+    peer.say(ACK | PSH, b"known")
+    assert conn.recv(100) == b"known"
+    conn.close()
+    peer.say(ACK)
+    (answer,) = peer.say(ACK | PSH, b"known", seq=(peer.seq - 5) % SPACE)
+    assert answer.flags == ACK
+    assert states_on(peer.host) == [State.FIN_WAIT2]

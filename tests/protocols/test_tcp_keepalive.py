@@ -12,7 +12,7 @@ from simnet import Deadlock
 from simnet.api import Socket
 from simnet.host import Host
 from simnet.protocols.tcp_states import State
-from simnet.wire import ACK, FIN, PSH, RST, SYN
+from simnet.wire import ACK, FIN, PSH, RST, SYN, Unreachable
 from simnet.world import World
 from tests.protocols.conversation import (
     HUP,
@@ -59,6 +59,20 @@ def answered(world: World, peer: Peer, until: float, window: int = 65535) -> lis
     stay(world, until)
     peer.deliver = heard  # type: ignore[method-assign]
     return times(peer, before)
+
+
+def test_what_a_router_said_is_the_reason(
+    world: World, host: Host, peer: Peer, conn: Socket
+) -> None:
+    """That our last acknowledgement found no way, and nothing was heard since (tcp_write_err)."""
+    peer.say(PSH | ACK, b"question")
+    world.run(until=1)
+    router = ("192.0.2.1", 0)
+    host.deliver(Unreachable(router, (host.addresses[0], 0), errno.EHOSTUNREACH, peer.last()))
+    watch(conn, idle=2, count=1)
+    stay(world, 10)
+    assert conn.recv(100) == b"question"
+    assert error_of(conn) == errno.EHOSTUNREACH
 
 
 # Schedules

@@ -585,3 +585,29 @@ def test_lost_data_arrives_a_time_out_later(keep: Keep, lost: int, seconds: floa
         conn.send(b"x")
         assert peer.recv(1) == b"x"
         assert round(world.now - began, 3) == seconds
+
+
+# What is no duplicate
+
+
+def test_announcements_and_data_are_no_duplicates(peer: Peer, conn: Socket) -> None:
+    """Only a bare acknowledgement that moves nothing says that a segment is missing (RFC 5681)."""
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for _ in range(5):
+        conn.send(b"x" * 100)
+    for window in range(1, 5):
+        assert not [s for s in peer.say(ACK, window=65535 + 0 - 5 + window) if s.payload]
+    for _ in range(4):
+        assert not [s for s in peer.say(ACK | PSH, b"data") if s.payload]
+
+
+def test_bare_acknowledgements_that_move_nothing_are(peer: Peer, conn: Socket) -> None:
+    """The third brings the first segment again."""
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for _ in range(5):
+        conn.send(b"x" * 100)
+    ack = peer.heard[-5].seq
+    for _ in range(2):
+        assert not [s for s in peer.say(ACK, ack=ack) if s.payload]
+    (again,) = [s for s in peer.say(ACK, ack=ack) if s.payload]
+    assert again.seq == ack
