@@ -16,7 +16,7 @@ from simnet.faults import Delivery
 from simnet.host import Host
 from simnet.links import Link
 from simnet.protocols.tcp_states import State
-from simnet.wire import ACK, FIN, PSH, RST, SYN, Packet, Unreachable
+from simnet.wire import ACK, FIN, PSH, RST, SYN, URG, Packet, Unreachable
 from simnet.world import World
 from tests.protocols.conversation import (
     ERR,
@@ -611,3 +611,21 @@ def test_bare_acknowledgements_that_move_nothing_are(peer: Peer, conn: Socket) -
         assert not [s for s in peer.say(ACK, ack=ack) if s.payload]
     (again,) = [s for s in peer.say(ACK, ack=ack) if s.payload]
     assert again.seq == ack
+
+
+# Urgent data
+
+
+def test_only_what_is_urgent_is_repeated_urgently(world: World, peer: Peer, conn: Socket) -> None:
+    """The segment that begins behind the urgent byte has no pointer, as at first."""
+    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    conn.send(b"a", socket.MSG_OOB)
+    conn.send(b"b")
+    urgent, plain = peer.heard[-2:]
+    assert (urgent.flags & URG, plain.flags & URG) == (URG, 0)
+    world.run(until=0.3)
+    assert peer.last().payload == b"a"
+    assert peer.last().flags & URG
+    (again,) = [s for s in peer.say(ACK, ack=plain.seq) if s.payload]
+    assert again.payload == b"b"
+    assert not again.flags & URG
