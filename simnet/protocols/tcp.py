@@ -94,7 +94,6 @@ class Tcp(ShortCut):
         waiting, self.accept_queue = self.accept_queue or {}, None
         incoming, self.incoming = self.incoming or {}, None
         for child in [*waiting, *incoming.values()]:
-            child.listener = None
             child.orphan = True
             child.abandon()
 

@@ -123,8 +123,7 @@ class UnixMessages(UnixEndpoint):
         return self.peer
 
     def _bury(self, receiver: UnixEndpoint) -> None:
-        """The peer turns out to be closed."""
-        raise os_error(errno.EPIPE)
+        """The peer turns out to be closed: a datagram socket forgets it."""
 
     def _must_wait_for(self, receiver: UnixEndpoint) -> bool:
         """Whether the receiver's queue is full for others than its own peer."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from simnet.api import Socket
 from simnet.faults import Delivery
 from simnet.links import Link
-from simnet.wire import ACK, Packet, Segment, Unreachable
+from simnet.wire import ACK, SYN, Packet, Segment, Unreachable
 from simnet.world import World
 from tests.properties.profiles import examples
 from tests.protocols.conversation import Keep, Peer, segments
@@ -230,3 +230,17 @@ def test_news_of_what_was_acknowledged_long_ago_is_not_believed(
     too_large(peer, first._replace(seq=first.seq - 5000), 600)
     assert len(peer.heard) == before + 1
     assert option(sock, socket.IPPROTO_TCP, socket.TCP_MAXSEG) == 1460
+
+
+def test_segments_of_a_modest_peer_do_not_grow(world: World) -> None:
+    """A router that lets more through than the peer takes changes nothing."""
+    host = world.host("host")
+    peer = Peer(world, host)
+    with host.socket() as sock:
+        peer.greeted_by(sock)
+        peer.say(SYN | ACK, mss=600)
+        router = ("192.0.2.1", 0)
+        told = Unreachable(router, (host.addresses[0], 0), errno.EMSGSIZE, peer.last(), 1400)
+        host.deliver(told)
+        sock.send(b"x" * 1800)
+        assert {len(heard.payload) for heard in peer.heard} - {0} == {600}

@@ -272,3 +272,17 @@ def test_a_crash_of_a_stuffed_peer_is_found_out(keep: Keep) -> None:
         with pytest.raises(TimeoutError):
             conn.sendall(bytes(10_000_000))
         assert world.now > 600
+
+
+def test_an_open_window_ends_the_doubling(world: World, peer: Peer, stuffed: Socket) -> None:
+    """What goes out then is repeated after one time-out, however long the probes were apart."""
+    for window in (0, 0, 0, 0):
+        world.run(until=world.now + 4)
+        peer.say(ACK, window=window)
+    before = len(peer.heard)
+    peer.say(ACK, window=100)
+    opened = world.now
+    world.run(until=opened + 0.5)
+    sent = [(heard.payload, at) for heard, at in zip(peer.heard, peer.times, strict=True)][before:]
+    assert [payload for payload, _ in sent] == [b"56789", b"56789"]
+    assert sent[1][1] - opened == pytest.approx(TIME_OUT)
