@@ -30,6 +30,7 @@ UNIX_PAIRS = UNIX_STREAM_PAIRS + SEQPACKET_PAIRS + UNIX_DATAGRAM_PAIRS
 MESSAGE_PAIRS = SEQPACKET_PAIRS + UNIX_DATAGRAM_PAIRS
 LISTENING = [named for named in STREAM_NAMES + SEQPACKET_NAMES if named in UNIX_NAMES]
 HEADER = 16  # struct cmsghdr: a size_t and two ints
+SO_PASSRIGHTS = 83
 ROOM = 2048
 
 
@@ -455,3 +456,15 @@ def test_a_chain_in_flight_ends_with_its_carrier(net: Network, sockets: ExitStac
     assert outcome(y.recv, 1) == "EAGAIN"
     b.close()
     assert y.recv(1) == b""
+
+
+@each(UNIX_PAIRS)
+def test_a_socket_may_refuse_descriptors(net: Network, sockets: ExitStack, kind: Kind) -> None:
+    """SO_PASSRIGHTS 0: EPERM for who sends some; plain data arrives (Linux 6.16 and newer)."""
+    a, b = opened(sockets, net, kind)
+    x, _ = passed_pair(sockets, net)
+    if outcome(b.setsockopt, socket.SOL_SOCKET, SO_PASSRIGHTS, 0) == "ENOPROTOOPT":
+        pytest.skip("this kernel has no SO_PASSRIGHTS")
+    assert outcome(a.sendmsg, [b"take"], rights(x)) == "EPERM"
+    assert a.send(b"plain") == 5
+    assert b.recv(10) == b"plain"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from contextlib import ExitStack
 
@@ -355,3 +356,20 @@ def test_shutdown_of_sending_stops_only_sending(
     assert b.recv(10) == b"early"
     b.send(b"back")
     assert a.recv(10) == b"back"
+
+
+def test_who_polls_for_room_in_a_full_receiver_is_woken(net: Network, sockets: ExitStack) -> None:
+    """A connected sender, whose receiver is not connected back, hears of every message read."""
+    name = unix_path(net)
+    receiver = bound(sockets, net, socket.SOCK_DGRAM, name)
+    sender = unix(sockets, net, socket.SOCK_DGRAM)
+    sender.connect(name)
+    sender.setblocking(False)
+    while outcome(sender.send, b"x") != "EAGAIN":
+        pass
+    poller = net.poll()
+    poller.register(sender, select.POLLOUT)
+    task = net.spawn(poller.poll, PATIENCE * 1000)
+    assert not task.join(0.05)
+    assert receiver.recv(10) == b"x"
+    assert task.result(PATIENCE) == [(sender.fileno(), select.POLLOUT)]

@@ -287,3 +287,12 @@ def test_old_data_for_who_waits_for_the_end_is_acknowledged(peer: Peer, conn: So
     (answer,) = peer.say(ACK | PSH, b"known", seq=(peer.seq - 5) % SPACE)
     assert answer.flags == ACK
     assert states_on(peer.host) == [State.FIN_WAIT2]
+
+
+def test_a_repeated_fin_that_ends_it_all_is_not_answered(peer: Peer, conn: Socket) -> None:
+    """It acknowledges our FIN: there is nobody left to acknowledge anything."""
+    peer.say(FIN | ACK)
+    conn.close()
+    assert states_on(peer.host) == [State.LAST_ACK]
+    assert peer.say(FIN | ACK, seq=(peer.seq - 1) % SPACE) == []
+    assert states_on(peer.host) == []
