@@ -82,7 +82,6 @@ class Tcp(ShortCut):
             return None
         child = next(iter(self.accept_queue))
         del self.accept_queue[child]
-        child.orphan = False
         child.listener = None
         child.socket_state = SocketState.CONNECTED
         assert child.remote is not None

@@ -105,7 +105,6 @@ class Listening(Timers):
         child.shown_port = local[1]
         child.remote = remote
         child.listener = self  # type: ignore[assignment]
-        child.orphan = True
         child.port = local[1]
         child.syn_hops = hops
         self.table.add(child, child.port)

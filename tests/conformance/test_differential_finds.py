@@ -419,3 +419,20 @@ def test_a_bind_that_fails_forgets_the_address_of_an_earlier_connection(
     assert outcome(sock.connect, taken.getsockname()) == "EINPROGRESS"
     assert outcome(sock.bind, taken.getsockname()) == "EADDRINUSE"
     assert sock.getsockname()[0] in {"0.0.0.0", "::"}
+
+
+@each(TCP_NAMES, argument="named")
+def test_data_waits_with_a_connection_whose_listener_had_ended_sending(
+    net: Network, named: Named, keep: Keep
+) -> None:
+    """It inherits that, and says so to its client; what that sends is not refused meanwhile."""
+    listener, client = keep(named.bound(net)), keep(named.socket(net))
+    assert outcome(listener.shutdown, socket.SHUT_WR) == "ENOTCONN"
+    listener.listen(5)
+    client.connect(listener.getsockname())
+    assert client.recv(10) == b""
+    assert [client.send(b"q"), client.send(b"r")] == [1, 1]
+    assert readiness(net, client) == "IN|OUT|RDHUP"
+    server = keep(listener.accept()[0])
+    assert server.recv(1) + server.recv(1) == b"qr"
+    assert outcome(server.send, b"x") == "EPIPE"
