@@ -214,6 +214,10 @@ class _Item:
     def mask(self) -> int:
         return self.events & ~_PRIVATE
 
+    @property
+    def in_line(self) -> bool:
+        return bool(self.events & EPOLLEXCLUSIVE)
+
     def wake(self, bits: int) -> None:
         """Something happened that it is interested in (ep_poll_callback)."""
         self.owner.became_ready(self)

@@ -44,6 +44,10 @@ class Waiter(Protocol):
     def exclusive(self) -> bool:
         """Whether it is one blocked call among others, of which one is woken at a time."""
 
+    @property
+    def in_line(self) -> bool:
+        """Whether it stands behind those that do not, in the order of arrival."""
+
     def wake(self, bits: int) -> None:
         """Something in `bits` happened, and it intersects `mask`."""
 
@@ -96,9 +100,9 @@ class Pollable(ABC):
         one_is_enough = not bits & _ENDS_ALL_WAITS
         served = 0
         # Pollers stand before blocked calls in the kernel's line, the latest first.
-        pollers = [waiter for waiter in reversed(waiters) if not waiter.exclusive]
-        blocked = [waiter for waiter in waiters if waiter.exclusive]
-        for waiter in (*pollers, *blocked):
+        pollers = [waiter for waiter in reversed(waiters) if not waiter.in_line]
+        line = [waiter for waiter in waiters if waiter.in_line]
+        for waiter in (*pollers, *line):
             if not waiter.mask & bits:
                 continue
             if waiter.exclusive:

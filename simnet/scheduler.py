@@ -78,6 +78,10 @@ class SimTask(api.Task):
         # It is being ended: it may clean up, but not wait any more.
         self.ending = False
 
+    @property
+    def in_line(self) -> bool:
+        return self.exclusive
+
     def wake(self, bits: int) -> None:
         """Let it run again; it looks for itself what has changed."""
         if not self.scheduled:

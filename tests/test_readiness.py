@@ -38,6 +38,11 @@ class Someone:
     exclusive: bool
     woken: list[str]
 
+    @property
+    def in_line(self) -> bool:
+        """As tasks do."""
+        return self.exclusive
+
     def wake(self, bits: int) -> None:
         """Note it."""
         self.woken.append(self.name)

@@ -436,3 +436,21 @@ def test_data_waits_with_a_connection_whose_listener_had_ended_sending(
     server = keep(listener.accept()[0])
     assert server.recv(1) + server.recv(1) == b"qr"
     assert outcome(server.send, b"x") == "EPIPE"
+
+
+def test_exclusive_registrations_hear_in_the_order_of_their_making(
+    net: Network, keep: Keep
+) -> None:
+    """EPOLLEXCLUSIVE stands behind the others, and they do among themselves, the first first."""
+    listener = keep(net.socket(INET, STREAM))
+    listener.listen(5)
+    others = [keep(listener.dup()) for _ in range(3)]
+    epoll = net.epoll()
+    try:
+        for sock in others:
+            epoll.register(sock, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        listener.shutdown(socket.SHUT_RDWR)
+        ready = [epoll.poll(0, 1)[0][0] for _ in others]
+        assert ready == [sock.fileno() for sock in others]
+    finally:
+        epoll.close()

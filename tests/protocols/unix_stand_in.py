@@ -63,7 +63,7 @@ class Waiter:
 
     def __init__(self, mask: int, exclusive: bool = True) -> None:
         self.mask = mask
-        self.exclusive = exclusive
+        self.exclusive = self.in_line = exclusive
         self.woken = 0
 
     def wake(self, bits: int) -> None:
