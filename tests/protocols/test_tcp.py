@@ -406,8 +406,9 @@ def test_a_flooded_listener_is_not_passed_by() -> None:
                     assert server.recv(100) == b"hello"
 
 
+@pytest.mark.parametrize("closes", [True, False], ids=["close", "shutdown"])
 @pytest.mark.parametrize("shortcut", [True, False])
-def test_a_closed_window_holds_back_a_fin(shortcut: bool) -> None:
+def test_a_closed_window_holds_back_a_fin(shortcut: bool, closes: bool) -> None:
     """The reader learns of the end when it has made room for it."""
     with World(shortcut=shortcut) as world:
         host = world.host("host")
@@ -419,7 +420,27 @@ def test_a_closed_window_holds_back_a_fin(shortcut: bool) -> None:
                 server = listener.accept()[0]
                 with server:
                     assert client.send(b"x" * 4608) == 4608
-                    client.shutdown(socket.SHUT_WR)
+                    if closes:
+                        client.close()
+                    else:
+                        client.shutdown(socket.SHUT_WR)
                     assert state_of(server) is State.ESTABLISHED
                     assert len(server.recv(10_000)) == 4608
                     assert server.recv(1) == b""
+
+
+def test_room_is_announced_when_there_is_twice_as_much_as_was_known(
+    peer: Peer, host: Host, keep: Keep
+) -> None:
+    """And not a byte before (tcp_cleanup_rbuf)."""
+    listener = keep(host.socket())
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    listener.bind((host.addresses[0], 8081))
+    listener.listen()
+    conn = keep(peer.connect(listener))
+    assert peer.say(PSH | ACK, b"x" * 3000)[-1].window == 4608 - 3000
+    before = len(peer.heard)
+    conn.recv(4608 - 3000 - 1)
+    assert len(peer.heard) == before
+    conn.recv(1)
+    assert [heard.window for heard in peer.heard[before:]] == [2 * (4608 - 3000)]
