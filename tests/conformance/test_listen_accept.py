@@ -390,6 +390,16 @@ def test_an_inherited_low_water_mark_holds_back_readiness(
     assert server.recv(10) == b"abcd"
 
 
+def test_an_accepted_socket_shows_the_hops_of_the_peers_syn(net: Network, keep: Keep) -> None:
+    """As its own for groups, which a stream has no other use for (tcp_v4_syn_recv_sock)."""
+    listener, client = keep(net.create_server(("127.0.0.1", 0))), keep(net.socket())
+    client.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 33)
+    client.connect(listener.getsockname())
+    server = keep(listener.accept()[0])
+    assert server.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) == 33
+    assert client.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) == 1
+
+
 @each(UNIX_CONNECTION_NAMES, argument="named")
 def test_an_accepted_unix_socket_inherits_credentials_but_no_buffer(
     net: Network, keep: Keep, named: Named, listener: Socket

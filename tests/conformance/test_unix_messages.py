@@ -359,14 +359,16 @@ def test_shutdown_of_sending_stops_only_sending(
 
 
 def test_who_polls_for_room_in_a_full_receiver_is_woken(net: Network, sockets: ExitStack) -> None:
-    """A connected sender, whose receiver is not connected back, hears of every message read."""
+    """A connected sender hears of every message read, whoever sent it."""
     name = unix_path(net)
     receiver = bound(sockets, net, socket.SOCK_DGRAM, name)
-    sender = unix(sockets, net, socket.SOCK_DGRAM)
-    sender.connect(name)
-    sender.setblocking(False)
-    while outcome(sender.send, b"x") != "EAGAIN":
+    sender, other = (unix(sockets, net, socket.SOCK_DGRAM) for _ in range(2))
+    for sock in (sender, other):
+        sock.connect(name)
+        sock.setblocking(False)
+    while outcome(other.send, b"x") != "EAGAIN":
         pass
+    assert outcome(sender.send, b"y") == "EAGAIN"
     poller = net.poll()
     poller.register(sender, select.POLLOUT)
     task = net.spawn(poller.poll, PATIENCE * 1000)

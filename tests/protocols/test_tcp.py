@@ -444,3 +444,16 @@ def test_room_is_announced_when_there_is_twice_as_much_as_was_known(
     assert len(peer.heard) == before
     conn.recv(1)
     assert [heard.window for heard in peer.heard[before:]] == [2 * (4608 - 3000)]
+
+
+def test_data_for_a_full_accept_queue_is_dropped(peer: Peer, host: Host, keep: Keep) -> None:
+    """With the acknowledgement that would complete the connection; its repetition is taken."""
+    listener = keep(host.create_server((host.addresses[0], 8082), backlog=0))
+    peer.other = listener.getsockname()
+    peer.say(SYN, mss=1460)
+    keep(host.create_connection(listener.getsockname()))
+    assert peer.say(PSH | ACK, b"hello") == []
+    keep(listener.accept()[0])
+    (answer,) = peer.say(PSH | ACK, b"hello", seq=(peer.seq - 5) % SPACE)
+    assert answer.ack == peer.seq
+    assert keep(listener.accept()[0]).recv(100) == b"hello"

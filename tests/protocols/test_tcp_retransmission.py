@@ -590,15 +590,34 @@ def test_lost_data_arrives_a_time_out_later(keep: Keep, lost: int, seconds: floa
 # What is no duplicate
 
 
-def test_announcements_and_data_are_no_duplicates(peer: Peer, conn: Socket) -> None:
-    """Only a bare acknowledgement that moves nothing says that a segment is missing (RFC 5681)."""
-    conn.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+@pytest.fixture
+def waiting(peer: Peer, sock: Socket) -> Socket:
+    """A socket whose five small segments nobody has acknowledged; its peer takes little."""
+    peer.greeted_by(sock)
+    peer.say(SYN | ACK, mss=1460, window=1000)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     for _ in range(5):
-        conn.send(b"x" * 100)
-    for window in range(1, 5):
-        assert not [s for s in peer.say(ACK, window=65535 + 0 - 5 + window) if s.payload]
+        sock.send(b"x" * 100)
+    return sock
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["established", "after the peer's FIN"])
+def test_announcements_are_no_duplicates(peer: Peer, waiting: Socket, ended: bool) -> None:
+    """An acknowledgement that opens the window says nothing of a loss (RFC 5681, section 2)."""
+    ack = peer.heard[-5].seq
+    if ended:
+        peer.say(FIN | ACK, ack=ack, window=1000)
+    for window in range(1001, 1006):
+        assert not [s for s in peer.say(ACK, ack=ack, window=window) if s.payload]
+
+
+@pytest.mark.parametrize("gap", [0, 10], ids=["in order", "before its turn"])
+def test_data_before_its_turn_is_no_duplicate(peer: Peer, waiting: Socket, gap: int) -> None:
+    """Nor does what the peer has to say itself."""
+    ack = peer.heard[-5].seq
+    peer.seq += gap
     for _ in range(4):
-        assert not [s for s in peer.say(ACK | PSH, b"data") if s.payload]
+        assert not [s for s in peer.say(ACK | PSH, b"data", ack=ack, window=1000) if s.payload]
 
 
 def test_bare_acknowledgements_that_move_nothing_are(peer: Peer, conn: Socket) -> None:
