@@ -466,5 +466,5 @@ def test_a_socket_may_refuse_descriptors(net: Network, sockets: ExitStack, kind:
     if outcome(b.setsockopt, socket.SOL_SOCKET, SO_PASSRIGHTS, 0) == "ENOPROTOOPT":
         pytest.skip("this kernel has no SO_PASSRIGHTS")
     assert outcome(a.sendmsg, [b"take"], rights(x)) == "EPERM"
-    assert a.send(b"plain") == 5
+    assert a.sendmsg([b"plain"]) == 5
     assert b.recv(10) == b"plain"

@@ -375,3 +375,24 @@ def test_who_polls_for_room_in_a_full_receiver_is_woken(net: Network, sockets: E
     assert not task.join(0.05)
     assert receiver.recv(10) == b"x"
     assert task.result(PATIENCE) == [(sender.fileno(), select.POLLOUT)]
+
+
+def test_an_edge_follows_a_send_that_found_a_receiver_full(
+    net: Network, sockets: ExitStack
+) -> None:
+    """The sender hears of the room, although it was others' messages that were read."""
+    name = unix_path(net)
+    receiver = bound(sockets, net, socket.SOCK_DGRAM, name)
+    sender, other = (unix(sockets, net, socket.SOCK_DGRAM) for _ in range(2))
+    for sock in (sender, other):
+        sock.connect(name)
+        sock.setblocking(False)
+    epoll = net.epoll()
+    sockets.callback(epoll.close)
+    epoll.register(sender, select.EPOLLOUT | select.EPOLLET)
+    assert epoll.poll(0) == [(sender.fileno(), select.EPOLLOUT)]
+    while outcome(other.send, b"x") != "EAGAIN":
+        pass
+    assert outcome(sender.send, b"y") == "EAGAIN"
+    assert receiver.recv(10) == b"x"
+    assert epoll.poll(PATIENCE) == [(sender.fileno(), select.EPOLLOUT)]
