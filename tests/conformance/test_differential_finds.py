@@ -454,3 +454,17 @@ def test_exclusive_registrations_hear_in_the_order_of_their_making(
         assert ready == [sock.fileno() for sock in others]
     finally:
         epoll.close()
+
+
+def test_a_datagram_socket_that_let_go_of_its_peer_has_no_destination(
+    net: Network, keep: Keep
+) -> None:
+    """Although the same place was sent to by name since."""
+    receiver, sock = (keep(net.socket(INET, socket.SOCK_DGRAM)) for _ in range(2))
+    receiver.bind(("127.0.0.1", 0))
+    sock.connect(receiver.getsockname())
+    net.disconnect(sock)
+    for _ in range(2):
+        assert sock.sendto(b"x", receiver.getsockname()) == 1
+        assert outcome(sock.send, b"y") == "EDESTADDRREQ"
+    assert [receiver.recv(10), receiver.recv(10)] == [b"x", b"x"]

@@ -358,3 +358,19 @@ def test_an_ipv6_socket_may_join_a_group_of_ipv4(net: Network, sender: Socket, k
     assert add(sock, mreq(GROUP)) is None
     sender.sendto(b"x", (GROUP, sock.getsockname()[1]))
     assert sock.recvfrom(10)[1][0] == "::ffff:127.0.0.1"
+
+
+def test_what_leaves_through_the_loopback_by_its_index_has_an_address_that_others_know(
+    net: Network, keep: Keep, receiver: Callable[..., Socket]
+) -> None:
+    """An interface named by its number alone chooses no source: the host's first address is it."""
+    listener, sock = receiver(), keep(net.socket(AF_INET, SOCK_DGRAM))
+    anywhere = inet_aton("0.0.0.0")
+    through_lo = struct.pack("4s4si", anywhere, anywhere, LO)
+    member = struct.pack("4s4si", inet_aton(GROUP), anywhere, LO)
+    assert outcome(listener.setsockopt, IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member) is None
+    sock.setsockopt(IPPROTO_IP, socket.IP_MULTICAST_IF, through_lo)
+    sock.sendto(b"x", (GROUP, listener.getsockname()[1]))
+    data, (source, _) = listener.recvfrom(10)
+    assert data == b"x"
+    assert source not in {"0.0.0.0", "127.0.0.1"}

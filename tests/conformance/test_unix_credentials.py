@@ -317,3 +317,22 @@ def test_tcp_carries_no_credentials(net: Network, sockets: ExitStack, kind: Kind
     assert a.sendmsg([b"x"], [item(*net.credentials())]) == 1
     b.settimeout(PATIENCE)
     assert b.recvmsg(10, ROOM)[:3] == (b"x", [], 0)
+
+
+@each(UNIX_PAIRS)
+@pytest.mark.parametrize(("room", "fit"), [(51, 0), (52, 1), (56, 1)])
+def test_descriptors_get_the_room_that_credentials_leave(
+    net: Network, sockets: ExitStack, kind: Kind, room: int, fit: int
+) -> None:
+    """32 bytes are for the credentials; a descriptor takes 20, and 24 with its padding."""
+    a, b = opened(sockets, net, kind)
+    pass_credentials(b)
+    numbers = array.array("i", [a.fileno()])
+    a.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, numbers)])
+    data, items, flags, _ = b.recvmsg(10, room)
+    assert data == b"x"
+    assert [kind for _, kind, _ in items] == [SCM_CREDENTIALS, socket.SCM_RIGHTS][: 1 + fit]
+    assert bool(flags & socket.MSG_CTRUNC) is not bool(fit)
+    for _, number, content in items[1:]:
+        assert number == socket.SCM_RIGHTS
+        net.socket(fileno=array.array("i", content)[0]).close()
