@@ -412,7 +412,9 @@ class Input(Listening):
 
     def decide_on_ack(self, size: int) -> None:
         """Data came: acknowledge at once or later, unless it leads to data that does so."""
-        self._note_size(size)
+        self.last_received_ns = self.clock.now_ns
+        if size > self.rcv_mss or self.quick_acks < 0:
+            self._note_size(size)
         if self.unsent.length:
             self.send_what_waits()
             if self.rcv_acked == self.rcv_nxt:

@@ -221,13 +221,15 @@ class Output(ControlBlock):
         if self.cork_timer is not None:
             self.cork_timer.cancel()
             self.cork_timer = None
-        self.note_reply()
+        if not self.pingpong:
+            self.note_reply()
         flight.add(seq, end, flags, payload)
         urgent = 0
         if self.urgent_send_edge > seq:
             flags, urgent = self.urgency(flags, seq)
         segment = self.segment(flags, seq, payload, urgent)
-        self.acknowledged_now()
+        if self.delayed_ack_due_ns or self.rcv_acked != self.rcv_nxt:
+            self.acknowledged_now()
         self.snd_nxt = end
         self.transmit(segment)
 
