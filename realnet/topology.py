@@ -268,18 +268,6 @@ class Topology(api.Topology):
                 host.stop()
         self._hub.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
-
 
 class Partition:
     """A partition in force; as a context manager it takes itself off."""

@@ -571,3 +571,15 @@ class Topology(ABC):
     @abstractmethod
     def close(self) -> None:
         """End everything; twice is harmless."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        self.close()

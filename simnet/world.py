@@ -10,7 +10,6 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import copy_context
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
@@ -37,8 +36,6 @@ from simnet.views.netstat import Netstat
 from simnet.wire import Wire
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from simnet.aio import EventLoop
 
 
@@ -412,18 +409,6 @@ class World(api.Topology):
     def close(self) -> None:
         """End every task where it stands, and close everything."""
         self.close_host(None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        self.close()
 
 
 def localhost(*, record: bool = False) -> Host:
