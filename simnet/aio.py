@@ -62,10 +62,10 @@ def _copy(name: str, **siblings: Any) -> Any:
     return stdlib.execute(f"asyncio.{name}", replaced)
 
 
-_base_events = _copy("base_events")
-_selector_events = _copy("selector_events", base_events=_base_events)
-_unix_events = _copy("unix_events", base_events=_base_events, selector_events=_selector_events)
-_SelectorEventLoop: Any = _unix_events._UnixSelectorEventLoop
+base_events = _copy("base_events")
+selector_events = _copy("selector_events", base_events=base_events)
+unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
+_SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop
 
 
 class _Thread:
@@ -89,13 +89,9 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
 
     _default_executor: concurrent.futures.Executor | None
 
-    def __init__(self, host: Host) -> None:
-        self._host = host
-        token = current_host.set(host)
-        try:
-            super().__init__()
-        finally:
-            current_host.reset(token)
+    def __init__(self, selector: Any = None, *, host: Host | None = None) -> None:
+        self._host = host or the_host()
+        self._on_host(super().__init__, selector)
         self._clock_resolution = 1e-9
 
     def __repr__(self) -> str:
@@ -194,6 +190,21 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
 
     def remove_signal_handler(self, sig: int) -> bool:
         return False
+
+
+class _Local(threads.threading.local):  # type: ignore[misc, name-defined]
+    """What the policy keeps for each thread, as that of asyncio.events."""
+
+    _loop = None
+    _set_called = False
+
+
+# What the copies give to programs that do not name a host.
+unix_events._UnixDefaultEventLoopPolicy._Local = _Local
+unix_events._UnixDefaultEventLoopPolicy._loop_factory = EventLoop
+for _name in ("_UnixSelectorEventLoop", "SelectorEventLoop", "EventLoop"):
+    if hasattr(unix_events, _name):
+        setattr(unix_events, _name, EventLoop)
 
 
 class Unsupported(SimnetError, NotImplementedError):

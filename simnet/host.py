@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnet import api, constants, pollers, stdlib
 from simnet.addresses import IP, InetAddress, is_multicast, present
-from simnet.clock import EPOCH
+from simnet.clock import EPOCH, SECOND_NS, nanoseconds
 from simnet.current import current_host
 from simnet.errors import SimnetError, os_error
 from simnet.files import Files
@@ -410,13 +410,21 @@ class Host(Addressing, api.Network):
             raise ValueError("sleep length must be non-negative")
         self.scheduler.sleep(seconds / (1 + self.clock_drift))
 
-    def monotonic(self) -> float:
+    def monotonic_ns(self) -> int:
+        """The monotonic clock in nanoseconds."""
         self.scheduler.relax()
-        return self.clock.now_ns * (1 + self.clock_drift) / 1e9
+        now_ns = self.clock.now_ns
+        return now_ns + round(now_ns * self.clock_drift) if self.clock_drift else now_ns
+
+    def monotonic(self) -> float:
+        return self.monotonic_ns() / SECOND_NS
+
+    def time_ns(self) -> int:
+        """The time of day in nanoseconds."""
+        return EPOCH * SECOND_NS + nanoseconds(self.clock_offset) + self.monotonic_ns()
 
     def time(self) -> float:
-        self.scheduler.relax()
-        return EPOCH + self.clock_offset + self.clock.now_ns * (1 + self.clock_drift) / 1e9
+        return self.time_ns() / SECOND_NS
 
     def spawn(
         self, function: Callable[..., Any], /, *args: Any, name: str | None = None
@@ -435,7 +443,7 @@ class Host(Addressing, api.Network):
         """
         from simnet.aio import EventLoop
 
-        return EventLoop(self)
+        return EventLoop(host=self)
 
     # Ending
 

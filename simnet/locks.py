@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
 from simnet.clock import nanoseconds
-from simnet.current import current_host
+from simnet.current import host_or_none, in_foreign_thread, the_host
 from simnet.errors import SimnetError
 from simnet.readiness import POLLIN, Pollable
 from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
-    from simnet.host import Host
     from simnet.scheduler import SimTask
 
 TIMEOUT_MAX: float = _real.TIMEOUT_MAX
@@ -31,14 +30,16 @@ MAIN_IDENT = 1
 
 def _task() -> SimTask | None:
     """The task that runs, if a host is current."""
-    host = current_host.get(None)
+    host = host_or_none()
     return None if host is None else host.scheduler.current
 
 
 def get_ident() -> int:
     """get_ident() -> integer"""
     task = _task()
-    return MAIN_IDENT if task is None else MAIN_IDENT + task.number
+    if task is None:
+        return _real.get_ident() if in_foreign_thread() else MAIN_IDENT
+    return MAIN_IDENT + task.number
 
 
 class _Free(Pollable):
@@ -54,6 +55,16 @@ class _Free(Pollable):
         return 0 if self._lock.locked() else POLLIN
 
 
+def check_timeout(blocking: bool, timeout: float) -> None:
+    """What acquire() may be given: ValueError, OverflowError."""
+    if not blocking:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if timeout < 0:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > TIMEOUT_MAX:
+        raise OverflowError("timeout value is too large")
+
+
 class lock:
     """A lock; whoever waits for it gets it in turn."""
 
@@ -67,12 +78,8 @@ class lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
-        if not blocking and timeout != -1:
-            raise ValueError("can't specify a timeout for a non-blocking call")
-        if timeout < 0 and timeout != -1:
-            raise ValueError("timeout value must be a non-negative number")
-        if timeout > TIMEOUT_MAX:
-            raise OverflowError("timeout value is too large")
+        if timeout != -1:
+            check_timeout(blocking, timeout)
         task = _task()
         if self._taken and not self._wait(task, blocking, timeout):
             return False
@@ -148,6 +155,11 @@ class RLock:
     def holder(self) -> SimTask | None:
         """Who took it, for reports."""
         return self._lock.holder
+
+    def taken_by_main(self) -> None:
+        """The code outside all tasks holds it, for longer than anybody counts."""
+        self._lock.acquire(False)
+        self._owner, self._count = MAIN_IDENT, sys.maxsize
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
@@ -231,17 +243,10 @@ class _Sentinels:
 _sentinels = _Sentinels()
 
 
-def _require_host() -> Host:
-    host = current_host.get(None)
-    if host is None:
-        raise SimnetError("a simulated thread is started on a host, and none is current here")
-    return host
-
-
 def _begin(
     function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> SimTask:
-    host = _require_host()
+    host = the_host()
 
     def run() -> None:
         task = host.scheduler.current
@@ -360,7 +365,7 @@ def make_module() -> ModuleType:
             "daemon_threads_allowed": lambda: True,
             "_shutdown": lambda: None,
             "_set_sentinel": _sentinels.make,
-            "_count": lambda: len(_require_host().scheduler.tasks),
+            "_count": lambda: len(the_host().scheduler.tasks),
             "stack_size": _stack_size,
             "exit": _exit,
             "exit_thread": _exit,

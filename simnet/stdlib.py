@@ -246,6 +246,15 @@ def _on_its_host(method: Any) -> Any:
     return on_its_host
 
 
+def _share_sentinel(copy: Any) -> None:
+    """What stands for the default timeout is the real module's: programs pass it on."""
+    own, shared = copy._GLOBAL_DEFAULT_TIMEOUT, _stdlib_socket._GLOBAL_DEFAULT_TIMEOUT  # type: ignore[attr-defined]
+    copy._GLOBAL_DEFAULT_TIMEOUT = shared
+    function = copy.create_connection
+    defaults = (shared if value is own else value for value in function.__defaults__)
+    function.__defaults__ = tuple(defaults)
+
+
 def _make_socket_module() -> ModuleType:
     copy = execute("socket", {"_socket": c_module, "os": Os(), "selectors": selectors})
     # A pure function of two values that hardly vary, in front of slow ones.
@@ -257,6 +266,7 @@ def _make_socket_module() -> ModuleType:
     for name in dir(_stdlib_socket):
         if type(getattr(_stdlib_socket, name)).__name__ in enums:
             setattr(copy, name, getattr(_stdlib_socket, name))
+    _share_sentinel(copy)
     api.Socket.register(copy.socket)
     for name in ("accept", "dup", "sendfile", "get_inheritable", "set_inheritable"):
         setattr(copy.socket, name, _on_its_host(getattr(copy.socket, name)))

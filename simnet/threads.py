@@ -16,13 +16,14 @@ import concurrent.futures._base as _real_base
 import contextvars
 import os
 import queue as _real_queue
+import threading as _real_threading
 from collections.abc import Callable, Iterator, MutableMapping
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from simnet import locks, stdlib, times
-from simnet.current import current_host
+from simnet.current import host_or_none, in_foreign_thread
 
 if TYPE_CHECKING:
     from simnet.scheduler import Scheduler, SimTask
@@ -56,7 +57,7 @@ class _Active(MutableMapping[int, Any]):
         self._by_world: WeakKeyDictionary[Scheduler, dict[int, Any]] = WeakKeyDictionary()
 
     def _here(self) -> dict[int, Any]:
-        host = current_host.get(None)
+        host = host_or_none()
         if host is None:
             return self._outside
         threads = self._by_world.get(host.scheduler)
@@ -89,7 +90,7 @@ _outside = _Holder()
 
 
 def _current_holder() -> _Holder:
-    host = current_host.get(None)
+    host = host_or_none()
     return _outside if host is None else _holders.setdefault(host.scheduler.current, _Holder())
 
 
@@ -99,6 +100,13 @@ def _make_threading() -> Any:
     thread_module._local = stdlib.execute("_threading_local", {"threading": holding}).local
     replaced = {"_thread": locks.module, "time": times.module, "os": _Os()}
     copy: Any = stdlib.execute("threading", replaced)
+    simulated = copy.current_thread
+
+    def current_thread() -> Any:
+        """The thread that calls; one that is no task of a world is the real one."""
+        return _real_threading.current_thread() if in_foreign_thread() else simulated()
+
+    copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
     # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).
     copy._DeleteDummyThreadOnDel = lambda thread: None
@@ -129,7 +137,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
         self._condition = threading.Condition()
 
 
-def _make_futures() -> Any:
+def _make_futures() -> tuple[Any, Any]:
     """`concurrent.futures`, with a pool whose threads are tasks."""
     replaced: dict[str, Any] = {"threading": threading, "time": times.module, "queue": queue}
     replaced["os"] = _Os()
@@ -141,12 +149,14 @@ def _make_futures() -> Any:
     base.Executor = concurrent.futures.Executor
     replaced["concurrent.futures"] = SimpleNamespace(_base=base)
     pool = stdlib.execute("concurrent.futures.thread", replaced)
-    return SimpleNamespace(
-        Future=Future,
-        ThreadPoolExecutor=pool.ThreadPoolExecutor,
-        wait=base.wait,
-        as_completed=base.as_completed,
-    )
+    return base, pool
 
 
-futures = _make_futures()
+base, pool = _make_futures()
+# What `concurrent.futures` itself shows of them.
+futures = SimpleNamespace(
+    Future=Future,
+    ThreadPoolExecutor=pool.ThreadPoolExecutor,
+    wait=base.wait,
+    as_completed=base.as_completed,
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -348,15 +349,55 @@ class World(api.Topology):
 
     def event_loop(self) -> EventLoop:
         """A new asyncio event loop of the current host, or of the only one."""
+        return self._meant_host("event_loop").event_loop()
+
+    # Unmodified code
+
+    def patch(
+        self,
+        host: HostOrName | None = None,
+        *,
+        entropy: bool = False,
+        allow: Iterable[str | tuple[str, int]] = (),
+        watchdog: float | None = 60.0,
+        ignore: Iterable[str] = (),
+    ) -> AbstractContextManager[Host]:
+        """Within this block the standard library is simulated: unmodified code runs on a host.
+
+        That is `host`, or the current one, or the only one; a world without hosts gets one named
+        "localhost". `entropy` makes `random`, `secrets`, `uuid` and `os.urandom` the world's too.
+        `allow` names addresses, as "host" or ("host", port), that sockets of the real system may
+        reach all the same. After `watchdog` seconds of the wall clock in which no task has run,
+        the stacks of all tasks are written to standard error and Stuck is raised; None: never.
+        `ignore` names packages and modules that keep the real system.
+
+        Patches nest, and may be of different worlds. ForeignThread if another thread has patched
+        the program. Anything real that a patched program would reach is a RealCall.
+        """
+        from simnet.patching.patch import patched
+
+        if host is not None:
+            on = self._host(host)
+        elif self.hosts:
+            on = self._meant_host("patch")
+        else:
+            on = self.host("localhost")
+        return patched(
+            on, use_entropy=entropy, allow=allow, watchdog_seconds=watchdog, ignore=ignore
+        )
+
+    def _meant_host(self, call: str) -> Host:
+        """The current host, or the only one; NoCurrentHost for a choice."""
         host = current_host.get(None)
-        if host is None or host.world is not self:
-            if len(self.hosts) != 1:
-                raise NoCurrentHost(
-                    f"a world of {len(self.hosts)} hosts does not know whose event loop is meant: "
-                    "use host.event_loop, or `with host:`"
-                )
-            (host,) = self.hosts.values()
-        return host.event_loop()
+        if host is not None and host.world is self:
+            return host
+        if len(self.hosts) != 1:
+            raise NoCurrentHost(
+                f"{call}: a world of {len(self.hosts)} hosts does not know which is meant: "
+                "name one, or use `with host:`"
+            )
+        (only,) = self.hosts.values()
+        return only
 
     # Views
 

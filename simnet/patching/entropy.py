@@ -1,0 +1,80 @@
+"""Randomness that is the world's: `random`, `secrets`, `uuid` and `os.urandom`, when asked for.
+
+Not modelled: what C libraries draw for themselves (OpenSSL's keys and nonces).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from simnet.current import in_foreign_thread, stand_in
+from simnet.decisions import Stream
+
+_urandom = os.urandom
+_uuid1 = uuid.uuid1
+# What the host's network interface is called: locally administered (RFC 9562, section 6.10).
+_NODE = 0x02_00_00_00_00_00
+
+
+def _stream() -> Stream:
+    host = stand_in()
+    assert host is not None
+    return host.world.decisions.stream("entropy")
+
+
+def urandom(size: int, /) -> bytes:
+    """Return a bytes object containing random bytes suitable for cryptographic use."""
+    if in_foreign_thread():
+        return _urandom(size)
+    if not isinstance(size, int) or size < 0:
+        return _urandom(size)
+    return _stream().bits(8 * size).to_bytes(size, "big") if size else b""
+
+
+def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    """Generate a UUID from a host ID, sequence number, and the current time."""
+    if in_foreign_thread():
+        return _uuid1(node, clock_seq)
+    number = _stream().bits(14) if clock_seq is None else clock_seq
+    return _uuid1(_NODE if node is None else node, number)
+
+
+# By module and name.
+REPLACED: dict[str, dict[str, Callable[..., Any]]] = {
+    "os": {"urandom": urandom},
+    "uuid": {"uuid1": uuid1},
+}
+
+
+_seed = random.Random.seed
+
+
+def _seed_from_world(self: random.Random, a: Any = None, version: int = 2) -> None:
+    """Initialize internal state from a seed; from the world's entropy if there is none."""
+    if a is None and not in_foreign_thread():
+        a = _stream().bits(256)
+    _seed(self, a, version)
+
+
+@contextmanager
+def seeded(seed: object) -> Iterator[None]:
+    """Generators of `random` without a seed get one from the world, the global one this.
+
+    Afterwards that one goes on where it was.
+    """
+    before = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
+    random.seed(f"{seed}/random")
+    # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
+    uuid._last_timestamp = None  # type: ignore[attr-defined]
+    random.Random.seed = _seed_from_world  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        random.Random.seed = _seed  # type: ignore[method-assign]
+        random.setstate(before[0])
+        uuid._last_timestamp = before[1]  # type: ignore[attr-defined]

@@ -1,0 +1,213 @@
+"""A program patched: for the length of a `with` block its standard library is a simulated host's.
+
+Patches nest, also those of different worlds: the innermost says which host stands for code whose
+context names none. What was changed is given back when the outermost ends, also in modules that
+were imported meanwhile.
+
+Not reached: references in attributes of instances and in containers (old_objects.py makes the
+commonest of those objects follow), subclasses of the real `socket.socket` that were made before
+(making one is refused: guards.py), C libraries that do their own system calls.
+"""
+
+from __future__ import annotations
+
+import asyncio.events
+import importlib.abc
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from simnet import threads
+from simnet.current import current_host, pop_stand_in, push_stand_in
+from simnet.errors import ForeignThread
+from simnet.patching import entropy, guards, old_objects, watchdog
+from simnet.patching.places import INFRASTRUCTURE, Place, Places
+from simnet.patching.twins import MODULES, Twins
+
+if TYPE_CHECKING:
+    from simnet.host import Host
+
+DEFAULT_WATCHDOG = 60.0
+
+_Local: Any = threading.local
+_SimulatedLocal: Any = threads.threading.local
+
+
+def _make_twins() -> Twins:
+    twins = Twins()
+    for real, twin in MODULES:
+        twins.add_modules(real, twin)
+    return twins
+
+
+_twins = _make_twins()
+_real_places = Places(_twins.reals(), _Local)
+_twin_places = Places(_twins.twins())
+
+
+class _NoUvloop(importlib.abc.MetaPathFinder):
+    """Explains why uvloop cannot be imported."""
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if name.partition(".")[0] == "uvloop":
+            raise ImportError(
+                "uvloop drives the kernel's own sockets through libuv, which no simulated network "
+                "can stand under: in a patched program asyncio's own event loop runs instead",
+                name=name,
+            )
+        return None
+
+
+class _InForce:
+    """Everything that is changed while a program is patched."""
+
+    def __init__(self, ignore: frozenset[str]) -> None:
+        self._ignore = ignore
+        self._places: list[Place] = []
+        self._rebased: list[tuple[type, tuple[type, ...]]] = []
+        self._modules: dict[str, ModuleType] = {}
+        self.thread = threading.get_ident()
+
+    @contextmanager
+    def changed(self) -> Iterator[None]:
+        """The changes, within a block."""
+        finder = _NoUvloop()
+        policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
+        try:
+            self._swap_modules()
+            self._put_twins()
+            self._rebase(self._ignore)
+            for place, guarded in guards.places():
+                self._places.append(place)
+                place.put(guarded)
+            # Made again when it is asked for, from the twins.
+            asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
+            sys.meta_path.insert(0, finder)
+            for methods in (*old_objects.METHODS, *guards.METHODS):
+                methods.install()
+            yield
+        finally:
+            for methods in (*old_objects.METHODS, *guards.METHODS):
+                methods.remove()
+            old_objects.forget()
+            if finder in sys.meta_path:
+                sys.meta_path.remove(finder)
+            asyncio.events._event_loop_policy = policy  # type: ignore[attr-defined]
+            self._give_back()
+
+    def _swap_modules(self) -> None:
+        for name in list(sys.modules):
+            if name.partition(".")[0] == "uvloop":
+                self._modules[name] = sys.modules.pop(name)
+        for real, twin in MODULES:
+            self._modules[real.__name__] = real
+            sys.modules[real.__name__] = twin
+
+    def _put_twins(self) -> None:
+        for place in _real_places.find(self._ignore):
+            held = place.held
+            twin = _per_task(held) if isinstance(held, _Local) else _twins.twin_of(held)
+            self._places.append(place)
+            place.put(twin)
+
+    def _rebase(self, ignore: frozenset[str]) -> None:
+        """Let classes derived from real ones (threads, queues) derive from the twins."""
+        simulated = {twin for _, twin in _twins.classes()}
+        real = {real for real, _ in _twins.classes()}
+        for cls in real:
+            below: list[type] = cls.__subclasses__()
+            for derived in below:
+                package = derived.__module__.partition(".")[0]
+                if derived in real or derived in simulated or package in ignore:
+                    continue
+                if package in INFRASTRUCTURE or package == "simnet":
+                    continue
+                before = derived.__bases__
+                try:
+                    derived.__bases__ = tuple(_twins.twin_of(base) for base in before)
+                except TypeError:
+                    # Its layout is a C type's (the real socket's): guards.py refuses its use.
+                    continue
+                self._rebased.append((derived, before))
+
+    def _give_back(self) -> None:
+        for derived, bases in self._rebased:
+            derived.__bases__ = bases
+        for place in self._places:
+            place.put(place.held)
+        for name, module in self._modules.items():
+            sys.modules[name] = module
+        # What modules took that were imported meanwhile.
+        for place in _twin_places.find(self._ignore):
+            place.put(_twins.real_of(place.held, place.name))
+        simulated = {twin for _, twin in _twins.classes()}
+        for real, twin in _twins.classes():
+            for derived in twin.__subclasses__():
+                if derived not in simulated and derived.__module__.partition(".")[0] != "simnet":
+                    _derive_from_real(derived, real, twin)
+
+
+def _derive_from_real(derived: type, real: type, twin: type) -> None:
+    try:
+        derived.__bases__ = tuple(real if base is twin else base for base in derived.__bases__)
+    except TypeError:
+        # A class over simulated sockets stays one; it says itself that no host is current.
+        return
+
+
+def _per_task(real: Any) -> Any:
+    """A thread-local object for the tasks, with what this thread had in the real one."""
+    cls: Any = _SimulatedLocal
+    if type(real) is not _Local:
+        if type(real).__init__ is not object.__init__:
+            return real
+        names = {k: v for k, v in vars(type(real)).items() if k not in ("__dict__", "__weakref__")}
+        cls = type(type(real).__name__, (_SimulatedLocal,), names)
+    simulated = cls()
+    for name, value in vars(real).items():
+        setattr(simulated, name, value)
+    return simulated
+
+
+_in_force: list[_InForce] = []
+
+
+@contextmanager
+def patched(
+    host: Host,
+    *,
+    use_entropy: bool,
+    allow: Iterable[guards.Allowed],
+    watchdog_seconds: float | None,
+    ignore: Iterable[str],
+) -> Iterator[Host]:
+    """Run a block as a patched program on a host."""
+    host.scheduler.check_thread()
+    ignored = frozenset(ignore)
+    with ExitStack() as stack:
+        stack.enter_context(watchdog.watch(host.scheduler, watchdog_seconds))
+        if not _in_force:
+            force = _InForce(ignored)
+            push_stand_in(host)
+            stack.callback(pop_stand_in)
+            _in_force.append(force)
+            stack.callback(_in_force.pop)
+            stack.enter_context(force.changed())
+        elif _in_force[0].thread != threading.get_ident():
+            raise ForeignThread("another thread of this process has patched the program")
+        else:
+            push_stand_in(host)
+            stack.callback(pop_stand_in)
+        guards.allow(allow, ignored)
+        stack.callback(guards.disallow)
+        if use_entropy:
+            stack.enter_context(entropy.seeded(host.world.seed))
+        token = current_host.set(host)
+        try:
+            yield host
+        finally:
+            current_host.reset(token)

@@ -1,0 +1,240 @@
+"""Places where modules hold references: names, class attributes, default arguments, closures.
+
+Objects are found by identity, in every loaded module: also `from socket import socket`, or a
+default argument `clock=time.monotonic`. What lies deeper in a module than its names is looked for
+once, as long as the module does not grow. Not searched: attributes of instances, containers, and
+the modules of the test tools (INFRASTRUCTURE), which keep the real system.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.machinery import BuiltinImporter, ExtensionFileLoader
+from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
+from typing import Any
+
+import attrs
+
+# Who watches a test from outside it: their clocks, threads and sockets stay the real ones.
+INFRASTRUCTURE = frozenset(
+    (
+        "IPython",
+        "_pytest",
+        "bdb",
+        "cmd",
+        "code",
+        "coverage",
+        "debugpy",
+        "execnet",
+        "hypothesis",
+        "hypothesmith",
+        "iniconfig",
+        "pdb",
+        "pluggy",
+        "py",
+        "pydevd",
+        "pydevd_bundle",
+        "pytest",
+        "pytest_asyncio",
+        "pytest_cov",
+        "pytest_timeout",
+        "pytest_xdist",
+        "xdist",
+    )
+)
+# What the rest stands on: the simulator itself, the import system, and what twins stand in for.
+_LEFT_ALONE = frozenset(
+    (
+        "_frozen_importlib",
+        "_frozen_importlib_external",
+        "_thread",
+        "_threading_local",
+        "builtins",
+        "faulthandler",
+        "functools",
+        "gc",
+        "greenlet",
+        "importlib",
+        "multiprocessing",
+        "queue",
+        "_queue",
+        "realnet",
+        "select",
+        "selectors",
+        "simnet",
+        "socket",
+        "_socket",
+        "subprocess",
+        "sys",
+        "threading",
+        "time",
+        "zipimport",
+    )
+)
+_LEFT_ALONE_MODULES = frozenset(
+    (
+        "asyncio.base_events",
+        "asyncio.selector_events",
+        "asyncio.unix_events",
+        "concurrent.futures._base",
+        "concurrent.futures.process",
+        "concurrent.futures.thread",
+    )
+)
+
+
+@attrs.frozen
+class Place:
+    """One reference: `put` changes it, `held` is what it holds."""
+
+    name: str
+    held: Any
+    put: Callable[[Any], None]
+
+
+def in_dict(names: Any, name: str) -> Place:
+    """A name of a module, or a keyword's default."""
+
+    def put(value: Any) -> None:
+        names[name] = value
+
+    return Place(name, names[name], put)
+
+
+def in_class(cls: type, name: str, held: Any) -> Place:
+    """An attribute of a class."""
+
+    def put(value: Any) -> None:
+        if isinstance(held, BuiltinFunctionType) and isinstance(value, FunctionType):
+            # A built-in function does not become a method of the class, a Python one would.
+            value = staticmethod(value)
+        setattr(cls, name, value)
+
+    return Place(name, held, put)
+
+
+def _in_static_method(cls: type, name: str, held: Any) -> Place:
+    return Place(name, held, lambda value: setattr(cls, name, staticmethod(value)))
+
+
+def _in_defaults(function: FunctionType, index: int) -> Place:
+    def put(value: Any) -> None:
+        defaults = list(function.__defaults__ or ())
+        defaults[index] = value
+        function.__defaults__ = tuple(defaults)
+
+    assert function.__defaults__ is not None
+    return Place("", function.__defaults__[index], put)
+
+
+def _in_cell(name: str, cell: CellType) -> Place:
+    def put(value: Any) -> None:
+        cell.cell_contents = value
+
+    return Place(name, cell.cell_contents, put)
+
+
+def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Iterator[Place]:
+    for index, value in enumerate(function.__defaults__ or ()):
+        if wanted(value):
+            yield _in_defaults(function, index)
+    by_name = function.__kwdefaults__ or {}
+    for name, value in by_name.items():
+        if wanted(value):
+            yield in_dict(by_name, name)
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            continue
+        if wanted(value):
+            yield _in_cell(name, cell)
+
+
+def _of_class(cls: type, wanted: Callable[[Any], bool]) -> Iterator[Place]:
+    for name, value in list(vars(cls).items()):
+        if isinstance(value, FunctionType):
+            yield from _of_function(value, wanted)
+        elif isinstance(value, staticmethod) and wanted(value.__func__):
+            yield _in_static_method(cls, name, value.__func__)
+        elif isinstance(value, (staticmethod, classmethod)):
+            if isinstance(value.__func__, FunctionType):
+                yield from _of_function(value.__func__, wanted)
+        elif wanted(value) and not name.startswith("__"):
+            yield in_class(cls, name, value)
+
+
+def _family(cls: type) -> set[type]:
+    derived: list[type] = cls.__subclasses__()
+    return {cls}.union(*map(_family, derived))
+
+
+def _is_python(module: object) -> bool:
+    """Whether it is a module of Python code; one of C takes no references."""
+    # By its type: some objects only say that they are modules.
+    if not issubclass(type(module), ModuleType):
+        return False
+    spec = object.__getattribute__(module, "__dict__").get("__spec__")
+    loader = getattr(spec, "loader", None)
+    return loader is not BuiltinImporter and not isinstance(loader, ExtensionFileLoader)
+
+
+class Places:
+    """The references to some objects, in all modules but those left alone."""
+
+    def __init__(self, objects: Iterable[object], base: type | None = None) -> None:
+        """Look for these very objects, and for instances of a class and what derives from it."""
+        self._objects = list(objects)
+        self._ids = {id(each) for each in self._objects}
+        self._base = base
+        self._types: set[type] = set()
+        # By the name of a module: which it was, its size when it was searched, and what was found.
+        self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
+        self._left_alone: dict[str, bool] = {}
+
+    def _wanted(self, value: Any) -> bool:
+        return id(value) in self._ids or type(value) in self._types
+
+    def find(self, ignore: frozenset[str] = frozenset()) -> list[Place]:
+        """Every place; those of modules and packages named in `ignore` are left out."""
+        if self._base is not None:
+            self._types = _family(self._base)
+        found: list[Place] = []
+        ids = self._ids
+        for name, module in list(sys.modules.items()):
+            if self._is_left_alone(name, module, ignore):
+                continue
+            # Not through the module's own lookup, which may load it (importlib.util.LazyLoader).
+            names: dict[str, Any] = object.__getattribute__(module, "__dict__")
+            if not ids.isdisjoint(map(id, names.values())):
+                found += [in_dict(names, key) for key, v in names.items() if id(v) in ids]
+            known = self._deep.get(name)
+            if known is None or known[0] is not module or known[1] != len(names):
+                places = self._below(module.__name__, names)
+                known = self._deep[name] = module, len(names), places
+            found += known[2]
+        return found
+
+    def _is_left_alone(self, name: str, module: object, ignore: frozenset[str]) -> bool:
+        left = self._left_alone.get(name)
+        package = name.partition(".")[0]
+        if left is None:
+            left = package in INFRASTRUCTURE or package in _LEFT_ALONE
+            left = left or name in _LEFT_ALONE_MODULES or not _is_python(module)
+            self._left_alone[name] = left
+        return left or (bool(ignore) and not ignore.isdisjoint((name, package)))
+
+    def _below(self, home: str, names: Mapping[str, Any]) -> list[Place]:
+        """Places in the classes and functions of a module, and its instances of the class."""
+        places: list[Place] = []
+        for key, value in list(names.items()):
+            if isinstance(value, FunctionType):
+                if value.__module__ == home:
+                    places += _of_function(value, self._wanted)
+            elif isinstance(value, type):
+                if value.__module__ == home:
+                    places += _of_class(value, self._wanted)
+            elif type(value) in self._types:
+                places.append(in_dict(names, key))
+        return places
