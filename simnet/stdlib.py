@@ -224,9 +224,12 @@ def execute(name: str, replaced: dict[str, Any]) -> ModuleType:
 def _make_selectors() -> ModuleType:
     token = current_host.set(_PROBED)
     try:
-        return execute("selectors", {"select": select})
+        copy: Any = execute("selectors", {"select": select})
     finally:
         current_host.reset(token)
+    # In the original it is a built-in function, which does not become a method of the class.
+    copy.SelectSelector._select = staticmethod(pollers.select)
+    return copy  # type: ignore[no-any-return]
 
 
 def _on_its_host(method: Any) -> Any:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import random
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from simnet.current import in_foreign_thread, stand_in
 from simnet.decisions import Stream
+from simnet.patching.places import Places
 
 _urandom = os.urandom
 _uuid1 = uuid.uuid1
@@ -44,13 +45,9 @@ def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
     return _uuid1(_NODE if node is None else node, number)
 
 
-# By module and name.
-REPLACED: dict[str, dict[str, Callable[..., Any]]] = {
-    "os": {"urandom": urandom},
-    "uuid": {"uuid1": uuid1},
-}
-
-
+_REPLACED = ((os.urandom, urandom), (uuid.uuid1, uuid1))
+_places = Places(real for real, _ in _REPLACED)
+_simulated_places = Places(simulated for _, simulated in _REPLACED)
 _seed = random.Random.seed
 
 
@@ -62,19 +59,25 @@ def _seed_from_world(self: random.Random, a: Any = None, version: int = 2) -> No
 
 
 @contextmanager
-def seeded(seed: object) -> Iterator[None]:
-    """Generators of `random` without a seed get one from the world, the global one this.
-
-    Afterwards that one goes on where it was.
-    """
-    before = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
+def in_force(seed: object, ignore: frozenset[str]) -> Iterator[None]:
+    """Within a block, randomness is the world's; afterwards generators go on where they were."""
+    state, stamp = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
+    swapped = {id(real): simulated for real, simulated in _REPLACED}
+    places = _places.find(ignore)
+    for place in places:
+        place.put(swapped[id(place.held)])
     random.seed(f"{seed}/random")
     # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
     uuid._last_timestamp = None  # type: ignore[attr-defined]
-    random.Random.seed = _seed_from_world  # type: ignore[method-assign]
+    seeding, random.Random.seed = random.Random.seed, _seed_from_world  # type: ignore[method-assign]
     try:
         yield
     finally:
-        random.Random.seed = _seed  # type: ignore[method-assign]
-        random.setstate(before[0])
-        uuid._last_timestamp = before[1]  # type: ignore[attr-defined]
+        random.Random.seed = seeding  # type: ignore[method-assign]
+        random.setstate(state)
+        uuid._last_timestamp = stamp  # type: ignore[attr-defined]
+        for place in places:
+            place.put(place.held)
+        reals = {id(simulated): real for real, simulated in _REPLACED}
+        for place in _simulated_places.find(ignore):
+            place.put(reals[id(place.held)])

@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import _queue
 import _thread
+import concurrent.futures._base
 import datetime
+import queue
+import threading
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,6 +22,7 @@ from simnet import locks, times
 from simnet.clock import nanoseconds
 from simnet.current import in_foreign_thread, the_host
 from simnet.patching.c_methods import Methods, namespace
+from simnet.patching.places import Place, in_dict
 from simnet.readiness import POLLIN, Pollable
 
 _Lock: type = type(_thread.allocate_lock())
@@ -269,6 +273,15 @@ METHODS = (
     ),
     Methods(datetime.date, {"today": classmethod(_today)}),
 )
+
+
+def places() -> list[tuple[Place, Any]]:
+    """Where classes of the real modules, whose objects live on, read the time for timeouts."""
+    return [
+        (in_dict(vars(threading), "_time"), times.monotonic),
+        (in_dict(vars(queue), "time"), times.monotonic),
+        (in_dict(vars(concurrent.futures._base), "time"), times.module),
+    ]
 
 
 def forget() -> None:

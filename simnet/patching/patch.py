@@ -45,7 +45,7 @@ def _make_twins() -> Twins:
 
 
 _twins = _make_twins()
-_real_places = Places(_twins.reals(), _Local)
+_all_places = Places([*_twins.reals(), *_twins.twins()], _Local)
 _twin_places = Places(_twins.twins())
 
 
@@ -68,6 +68,9 @@ class _InForce:
     def __init__(self, ignore: frozenset[str]) -> None:
         self._ignore = ignore
         self._places: list[Place] = []
+        self._kept: set[tuple[int, str | int]] = set()
+        # Classes that derive from twins already, as those of the simulator.
+        self._derived: set[type] = set()
         self._rebased: list[tuple[type, tuple[type, ...]]] = []
         self._modules: dict[str, ModuleType] = {}
         self.thread = threading.get_ident()
@@ -81,9 +84,9 @@ class _InForce:
             self._swap_modules()
             self._put_twins()
             self._rebase(self._ignore)
-            for place, guarded in guards.places():
+            for place, instead in (*old_objects.places(), *guards.places()):
                 self._places.append(place)
-                place.put(guarded)
+                place.put(instead)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
             sys.meta_path.insert(0, finder)
@@ -108,15 +111,20 @@ class _InForce:
             sys.modules[real.__name__] = twin
 
     def _put_twins(self) -> None:
-        for place in _real_places.find(self._ignore):
+        for place in _all_places.find(self._ignore):
             held = place.held
-            twin = _per_task(held) if isinstance(held, _Local) else _twins.twin_of(held)
+            if _twins.is_twin(held):
+                # Somebody took it from the simulator itself, and shall keep it.
+                self._kept.add(place.where)
+                continue
             self._places.append(place)
-            place.put(twin)
+            place.put(_per_task(held) if isinstance(held, _Local) else _twins.twin_of(held))
 
     def _rebase(self, ignore: frozenset[str]) -> None:
         """Let classes derived from real ones (threads, queues) derive from the twins."""
         simulated = {twin for _, twin in _twins.classes()}
+        for twin in simulated:
+            self._derived.update(twin.__subclasses__())
         real = {real for real, _ in _twins.classes()}
         for cls in real:
             below: list[type] = cls.__subclasses__()
@@ -143,11 +151,11 @@ class _InForce:
             sys.modules[name] = module
         # What modules took that were imported meanwhile.
         for place in _twin_places.find(self._ignore):
-            place.put(_twins.real_of(place.held, place.name))
-        simulated = {twin for _, twin in _twins.classes()}
+            if place.where not in self._kept:
+                place.put(_twins.real_of(place.held, place.name))
         for real, twin in _twins.classes():
             for derived in twin.__subclasses__():
-                if derived not in simulated and derived.__module__.partition(".")[0] != "simnet":
+                if derived not in self._derived:
                     _derive_from_real(derived, real, twin)
 
 
@@ -205,7 +213,7 @@ def patched(
         guards.allow(allow, ignored)
         stack.callback(guards.disallow)
         if use_entropy:
-            stack.enter_context(entropy.seeded(host.world.seed))
+            stack.enter_context(entropy.in_force(host.world.seed, ignored))
         token = current_host.set(host)
         try:
             yield host

@@ -86,8 +86,12 @@ _LEFT_ALONE_MODULES = frozenset(
 
 @attrs.frozen
 class Place:
-    """One reference: `put` changes it, `held` is what it holds."""
+    """One reference: `put` changes it, `held` is what it holds.
 
+    `where` tells it from others: the object that holds it, by its identity, and how.
+    """
+
+    where: tuple[int, str | int]
     name: str
     held: Any
     put: Callable[[Any], None]
@@ -99,7 +103,7 @@ def in_dict(names: Any, name: str) -> Place:
     def put(value: Any) -> None:
         names[name] = value
 
-    return Place(name, names[name], put)
+    return Place((id(names), name), name, names[name], put)
 
 
 def in_class(cls: type, name: str, held: Any) -> Place:
@@ -111,11 +115,14 @@ def in_class(cls: type, name: str, held: Any) -> Place:
             value = staticmethod(value)
         setattr(cls, name, value)
 
-    return Place(name, held, put)
+    return Place((id(cls), name), name, held, put)
 
 
 def _in_static_method(cls: type, name: str, held: Any) -> Place:
-    return Place(name, held, lambda value: setattr(cls, name, staticmethod(value)))
+    def put(value: Any) -> None:
+        setattr(cls, name, staticmethod(value))
+
+    return Place((id(cls), name), name, held, put)
 
 
 def _in_defaults(function: FunctionType, index: int) -> Place:
@@ -125,14 +132,14 @@ def _in_defaults(function: FunctionType, index: int) -> Place:
         function.__defaults__ = tuple(defaults)
 
     assert function.__defaults__ is not None
-    return Place("", function.__defaults__[index], put)
+    return Place((id(function), index), "", function.__defaults__[index], put)
 
 
 def _in_cell(name: str, cell: CellType) -> Place:
     def put(value: Any) -> None:
         cell.cell_contents = value
 
-    return Place(name, cell.cell_contents, put)
+    return Place((id(cell), name), name, cell.cell_contents, put)
 
 
 def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Iterator[Place]:
@@ -154,15 +161,16 @@ def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Itera
 
 def _of_class(cls: type, wanted: Callable[[Any], bool]) -> Iterator[Place]:
     for name, value in list(vars(cls).items()):
-        if isinstance(value, FunctionType):
+        if wanted(value) and not name.startswith("__"):
+            yield in_class(cls, name, value)
+        elif isinstance(value, FunctionType):
             yield from _of_function(value, wanted)
         elif isinstance(value, staticmethod) and wanted(value.__func__):
             yield _in_static_method(cls, name, value.__func__)
-        elif isinstance(value, (staticmethod, classmethod)):
-            if isinstance(value.__func__, FunctionType):
-                yield from _of_function(value.__func__, wanted)
-        elif wanted(value) and not name.startswith("__"):
-            yield in_class(cls, name, value)
+        elif isinstance(value, (staticmethod, classmethod)) and isinstance(
+            value.__func__, FunctionType
+        ):
+            yield from _of_function(value.__func__, wanted)
 
 
 def _family(cls: type) -> set[type]:
@@ -211,7 +219,7 @@ class Places:
                 found += [in_dict(names, key) for key, v in names.items() if id(v) in ids]
             known = self._deep.get(name)
             if known is None or known[0] is not module or known[1] != len(names):
-                places = self._below(module.__name__, names)
+                places = self._below(names.get("__name__", name), names)
                 known = self._deep[name] = module, len(names), places
             found += known[2]
         return found

@@ -99,6 +99,10 @@ class Twins:
         """What stands in for an object; itself if nothing does."""
         return self._twin.get(id(real), real)
 
+    def is_twin(self, value: Any) -> bool:
+        """Whether an object stands in for something."""
+        return id(value) in self._real
+
     def real_of(self, twin: Any, name: str) -> Any:
         """What a twin stands in for; of several the one of that name."""
         reals = self._real.get(id(twin))
