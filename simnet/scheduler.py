@@ -71,8 +71,8 @@ class SimTask(api.Task):
         self._value: Any = None
         self._exception: BaseException | None = None
         self._exception_seen = False
-        # Raised in it when it runs next.
-        self.interruption: BaseException | None = None
+        # Raised in it when it runs next, or called if it is a function.
+        self.interruption: BaseException | Callable[[], object] | None = None
         # What the code in it keeps for its thread, to be put aside while others run.
         self.keeper: Keeper | None = None
         # It is being ended: it may clean up, but not wait any more.
@@ -226,6 +226,7 @@ class Scheduler:
         self._thread = threading.get_ident()
         self._spins = 0
         self._until_idle = False
+        self._called_in_main = False
         self._never = _Never()
         self.failed: list[SimTask] = []
 
@@ -431,7 +432,9 @@ class Scheduler:
         task.scheduled = False
         if task.interruption is not None:
             interruption, task.interruption = task.interruption, None
-            raise interruption
+            if isinstance(interruption, BaseException):
+                raise interruption
+            interruption()
 
     def _next(self) -> SimTask:
         """Who runs now; time moves on until somebody can."""
@@ -472,6 +475,18 @@ class Scheduler:
             self.main.scheduled = True
             self.ready.appendleft(self.main)
 
+    def call_in_main(self, function: Callable[[], object]) -> None:
+        """Let the code outside all tasks call a function, and then go on with what it waits for.
+
+        What it raises ends that wait. An exception that is on its way there already comes first.
+        """
+        if not isinstance(self.main.interruption, BaseException):
+            self.main.interruption = function
+            self._called_in_main = True
+        if not self.main.scheduled:
+            self.main.scheduled = True
+            self.ready.appendleft(self.main)
+
     def interrupt_waiting_on(self, host: Host) -> None:
         """A host has failed: tell those who wait on a socket of it, though they are not its own."""
         for task in (self.main, *self.tasks):
@@ -493,7 +508,10 @@ class Scheduler:
             self._until_idle = True
             self.main.waiting = "run", None
             try:
-                self._switch_away(self.main)
+                self._called_in_main = True
+                while self._called_in_main:
+                    self._called_in_main = False
+                    self._switch_away(self.main)
             finally:
                 self._until_idle = False
                 self.main.waiting = None

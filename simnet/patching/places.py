@@ -62,6 +62,7 @@ _LEFT_ALONE = frozenset(
         "realnet",
         "select",
         "selectors",
+        "signal",
         "simnet",
         "socket",
         "_socket",

@@ -18,6 +18,7 @@ import concurrent.futures.thread
 import queue
 import select
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -25,7 +26,7 @@ from collections.abc import Iterator
 from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, ModuleType
 from typing import Any
 
-from simnet import aio, locks, stdlib, threads, times
+from simnet import aio, alarms, locks, stdlib, threads, times
 
 _REPLACEABLE = (FunctionType, BuiltinFunctionType, BuiltinMethodType, type)
 
@@ -43,6 +44,7 @@ MODULES: tuple[tuple[ModuleType, ModuleType], ...] = (
     (select, stdlib.select),
     (selectors, stdlib.selectors),
     (time, times.module),
+    (signal, alarms.module),
     (_thread, locks.module),
     (threading, threads.threading),
     (_queue, _make_queue_module()),
