@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from simnet import locks
 from simnet.clock import SECOND_NS, Timer, nanoseconds
 from simnet.current import in_foreign_thread, the_host
 from simnet.errors import SimnetError
@@ -122,11 +123,22 @@ def pause() -> None:
         the_host().scheduler.wait(alarm, POLLIN, None, "pause", None)
 
 
+def pthread_kill(thread_id: int, signalnum: int, /) -> None:
+    """Send a signal to a thread: to the code outside all tasks, which is the main one."""
+    if in_foreign_thread():
+        _real.pthread_kill(thread_id, signalnum)
+    elif thread_id != locks.MAIN_IDENT:
+        raise SimnetError("a task is no thread of the system: signals reach the main one alone")
+    elif signalnum:
+        _real.raise_signal(signalnum)
+
+
 REPLACED: dict[str, Any] = {
     "alarm": alarm,
     "setitimer": setitimer,
     "getitimer": getitimer,
     "pause": pause,
+    "pthread_kill": pthread_kill,
 }
 
 

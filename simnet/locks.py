@@ -1,13 +1,14 @@
 """The module `_thread` of a simulated host: threads are tasks, and locks make them wait.
 
 Where no host is current (while modules are imported, say) a lock that is free can be taken; one
-that is not can only be waited for inside a world. Not modelled: interrupting the main thread, stack
-sizes (taken and kept, without an effect on tasks), threads that outlive their world.
+that is not can only be waited for inside a world. Not modelled: stack sizes (taken and kept,
+without an effect on tasks), threads that outlive their world.
 """
 
 from __future__ import annotations
 
 import _thread as _real
+import signal
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -329,8 +330,12 @@ def _excepthook(args: Any, /) -> None:
         _real._excepthook(args)
 
 
-def _interrupt_main(*args: object) -> NoReturn:
-    raise SimnetError("the main thread of a simulated program cannot be interrupted")
+def _interrupt_main(signum: int = signal.SIGINT, /) -> None:
+    """Simulate the arrival of the given signal in the main thread."""
+    signal.Signals(signum)
+    handler = signal.getsignal(signum)
+    if callable(handler):
+        the_host().scheduler.call_in_main(lambda: handler(signum, None))
 
 
 def _exit() -> NoReturn:

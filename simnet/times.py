@@ -13,6 +13,7 @@ clocks of a host cannot be set.
 from __future__ import annotations
 
 import errno
+import threading
 import time as _real
 from types import ModuleType
 from typing import Any, NoReturn
@@ -87,6 +88,13 @@ def clock_settime_ns(clk_id: int, nanoseconds: int, /) -> NoReturn:
     raise os_error(errno.EPERM)
 
 
+def pthread_getcpuclockid(thread_id: int, /) -> int:
+    """Return the clk_id of the processor clock of the thread that all tasks share."""
+    if in_foreign_thread():
+        return _real.pthread_getcpuclockid(thread_id)
+    return _real.pthread_getcpuclockid(threading.get_ident())
+
+
 def _now_if_left_out(name: str) -> Any:
     real = getattr(_real, name)
 
@@ -120,6 +128,7 @@ REPLACED: dict[str, Any] = {
     "clock_gettime_ns": clock_gettime_ns,
     "clock_settime": clock_settime,
     "clock_settime_ns": clock_settime_ns,
+    "pthread_getcpuclockid": pthread_getcpuclockid,
     "localtime": _now_if_left_out("localtime"),
     "gmtime": _now_if_left_out("gmtime"),
     "ctime": _now_if_left_out("ctime"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue as real_queue
+import signal
 import threading as real_threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -15,6 +16,7 @@ import pytest
 from simnet import locks
 from simnet.errors import Deadlock, SimnetError
 from simnet.host import Host
+from simnet.locks import module as _thread
 from simnet.threads import futures, queue, threading
 from simnet.world import World
 
@@ -398,3 +400,19 @@ def test_equal_seeds_interleave_threads_equally() -> None:
 
     assert order(1) == order(1)
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
+
+
+def test_the_main_thread_can_be_interrupted(host: Host) -> None:
+    """The handler of the signal runs in it; a signal without one, or ignored, does nothing."""
+
+    def interrupt(number: int) -> None:
+        host.sleep(1)
+        _thread.interrupt_main(number)
+
+    host.spawn(interrupt, signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        host.sleep(5)
+    host.spawn(interrupt, signal.SIGUSR1)
+    host.sleep(5)
+    with pytest.raises(ValueError, match="not a valid"):
+        _thread.interrupt_main(-1)
