@@ -99,6 +99,10 @@ class DescriptorTable:
             raise os_error(errno.EBADF)
         return descriptor
 
+    def find(self, number: int) -> Descriptor | None:
+        """The entry of a number; None if it is not open."""
+        return self._open.get(number)
+
     def close(self, number: int) -> None:
         """Close it; EBADF if it is not open."""
         descriptor = self._open.pop(number, None)

@@ -181,6 +181,8 @@ def _ioctl(descriptor: Descriptor, request: int, arg: Any = 0, mutate_flag: bool
     if request == termios.FIONBIO:
         thing.nonblocking = _given(arg) != 0
         return _answer(arg, mutate_flag, b"")
+    if thing.kind == "epoll":
+        raise os_error(errno.EINVAL)
     if request == termios.FIONREAD:
         value = thing.input_length()
     elif request == termios.TIOCOUTQ:
@@ -188,7 +190,7 @@ def _ioctl(descriptor: Descriptor, request: int, arg: Any = 0, mutate_flag: bool
     elif request == _SIOCATMARK:
         value = int(thing.at_mark())
     else:
-        raise os_error(errno.EINVAL if thing.kind == "epoll" else errno.ENOTTY)
+        raise os_error(errno.ENOTTY)
     _given(arg)
     return _answer(arg, mutate_flag, _INT.pack(value))
 

@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 from simnet.arguments import view_of
-from simnet.descriptor_calls import moving, numbers
+from simnet.descriptor_calls import moving, numbers, status
 from simnet.descriptor_calls.dispatch import (
     UNKNOWN,
     ask_the_real_one,
@@ -92,7 +92,11 @@ class SimulatedFileIO(_RealFileIO):
 
     def seekable(self) -> bool:
         self._check_open()
-        return False
+        try:
+            self.tell()
+        except OSError:
+            return False
+        return True
 
     def __repr__(self) -> str:
         if self.closed:
@@ -149,8 +153,7 @@ class SimulatedFileIO(_RealFileIO):
 
     def seek(self, pos: int, whence: int = 0, /) -> int:
         self._check_open()
-        entry(self._number)
-        raise os_error(errno.ESPIPE)
+        return status.lseek(entry(self._number), pos, whence)
 
     def tell(self) -> int:
         return self.seek(0, 1)
@@ -262,9 +265,18 @@ def _open_simulated(
         raise
 
 
-def _fdopen(fd: Any, mode: str = "r", *args: Any, **named: Any) -> Any:
+def _fdopen(*args: Any, **named: Any) -> Any:
     """fdopen(fd, mode='r', buffering=-1, encoding=None, *args, **kwargs)"""
-    return (_open if is_simulated(fd) else _real_fdopen)(fd, mode, *args, **named)
+    fd = args[0] if args else named.get("fd")
+    if not is_simulated(fd):
+        return _real_fdopen(*args, **named)
+    # In a patched program its own open() is the replaced one, and gives the object.
+    found = ask_the_real_one(_real_fdopen, args, named)
+    if found is not UNKNOWN:
+        return found
+    if not args:
+        args, named = (fd,), {name: value for name, value in named.items() if name != "fd"}
+    return _open_simulated(*args, **named)
 
 
 OPEN = in_place_of(_real_open, _open)

@@ -81,7 +81,7 @@ def readv(descriptor: Descriptor, buffers: Sequence[Any]) -> int:
     thing = readable(descriptor.endpoint)
     views = [memoryview(buffer).cast("B") for buffer in buffers]
     size = sum(map(len, views))
-    if not size and not isinstance(thing, (Endpoint, ReadEnd)):
+    if thing.kind == "epoll":
         raise os_error(errno.EINVAL)
     data = read(descriptor, size) if size else b""
     rest = data
@@ -98,7 +98,7 @@ def writev(descriptor: Descriptor, buffers: Sequence[Any]) -> int:
     if isinstance(thing, (Endpoint, WriteEnd)):
         data = b"".join(views)
         return write(descriptor, data) if data else 0
-    if not views:
+    if thing.kind == "epoll":
         raise os_error(errno.EINVAL)
     return sum(write(descriptor, view) for view in views)
 

@@ -86,6 +86,8 @@ def _dup2_simulated(fd: int, fd2: int, inheritable: Any = True) -> int:
             f"dup2({fd}, {fd2}): a descriptor of the operating system cannot get a simulated number"
         )
     descriptor = entry(fd)
+    if fd2 < 0:
+        raise os_error(errno.EBADF)
     if not is_simulated(fd2):
         raise SimnetError(
             f"dup2({fd}, {fd2}): a simulated descriptor cannot get a number that the operating "

@@ -51,12 +51,14 @@ def fstat(descriptor: Descriptor) -> os.stat_result:
     """fstat(2)."""
     inode = _inode(descriptor)
     device = _DEVICES.get(the_opened(descriptor).kind, _OTHER_DEVICE)
-    made_ns = 0 if inode.made_ns is None else EPOCH * SECOND_NS + inode.made_ns
-    seconds = made_ns // SECOND_NS
+    times = inode.made_ns, inode.made_ns, inode.changed_ns
     extra: dict[str, Any] = {"st_blksize": _BLOCK, "st_blocks": 0, "st_rdev": 0}
-    for name in ("st_atime", "st_mtime", "st_ctime"):
-        extra |= {name: made_ns / SECOND_NS, f"{name}_ns": made_ns}
-    plain = inode.mode, inode.number, device, 1, inode.uid, inode.gid, 0, *[seconds] * 3
+    seconds = []
+    for name, when_ns in zip(("st_atime", "st_mtime", "st_ctime"), times, strict=True):
+        shown_ns = 0 if when_ns is None else EPOCH * SECOND_NS + when_ns
+        extra |= {name: shown_ns / SECOND_NS, f"{name}_ns": shown_ns}
+        seconds.append(shown_ns // SECOND_NS)
+    plain = inode.mode, inode.number, device, 1, inode.uid, inode.gid, 0, *seconds
     return os.stat_result(plain, extra)
 
 
@@ -86,6 +88,7 @@ def _change(descriptor: Descriptor, mode: int | None, uid: int, gid: int, path: 
         number = errno.EOPNOTSUPP
         raise os_error(number) if path is None else named_error(number, path)
     inode = _inode(descriptor)
+    inode.changed_ns = the_opened(descriptor).host.clock.now_ns
     if mode is not None:
         inode.mode = stat.S_IFMT(inode.mode) | mode & 0o7777
     if uid != -1:
@@ -94,7 +97,7 @@ def _change(descriptor: Descriptor, mode: int | None, uid: int, gid: int, path: 
         inode.gid = gid
 
 
-def _lseek(descriptor: Descriptor, position: int, whence: int) -> int:
+def lseek(descriptor: Descriptor, position: int, whence: int) -> int:
     if whence not in range(5):
         raise os_error(errno.EINVAL)
     if the_opened(descriptor).kind in _DEVICES:
@@ -150,7 +153,7 @@ REPLACED = {
     "chmod": replacement(os.chmod, _chmod, "path"),
     "fchown": replacement(os.fchown, _fchown),
     "chown": replacement(os.chown, _chown, "path"),
-    "lseek": replacement(os.lseek, _lseek),
+    "lseek": replacement(os.lseek, lseek),
     "fpathconf": replacement(os.fpathconf, _fpathconf),
     "pathconf": replacement(os.pathconf, _fpathconf, "path"),
     "fstatvfs": replacement(os.fstatvfs, _fstatvfs),

@@ -22,9 +22,11 @@ class Inode:
     mode: int
     uid: int
     gid: int
-    # Tells it from others (st_ino), and when it was made, in virtual nanoseconds.
+    # Tells it from others (st_ino).
     number: int
-    made_ns: int | None = None
+    # When it was made and last changed, in virtual nanoseconds; None, for sockets: never.
+    made_ns: int | None
+    changed_ns: int | None
 
 
 class Opened(Pollable):
@@ -69,7 +71,8 @@ class Opened(Pollable):
         """What fstat(2) shows; made when it is first asked for."""
         if self.inode is None:
             _, uid, gid = self.host.credentials()
-            self.inode = Inode(self.default_mode, uid, gid, self.number)
+            made_ns = None if self.kind == "socket" else 0
+            self.inode = Inode(self.default_mode, uid, gid, self.number, made_ns, made_ns)
         return self.inode
 
     @property

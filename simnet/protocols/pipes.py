@@ -244,7 +244,7 @@ def create(host: Host) -> tuple[ReadEnd, WriteEnd]:
     reader = ReadEnd(host)
     writer = WriteEnd(host, reader)
     _, uid, gid = host.credentials()
-    reader.inode = writer.inode = Inode(
-        PipeEnd.default_mode, uid, gid, reader.number, host.clock.now_ns
-    )
+    now_ns = host.clock.now_ns
+    inode = Inode(PipeEnd.default_mode, uid, gid, reader.number, now_ns, now_ns)
+    reader.inode = writer.inode = inode
     return reader, writer

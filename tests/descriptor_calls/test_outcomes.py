@@ -1,175 +1,34 @@
-"""Functions of the standard library that take a descriptor: simulated ones beside the kernel's.
-
-Each body runs twice: with the real functions on real sockets and pipes, and with the replacements
-on simulated ones. What comes out must be equal: results, and errors with their text.
-"""
+"""Every call on every kind of descriptor: the outcome is the kernel's."""
 
 from __future__ import annotations
 
 import array
-import builtins
 import errno
 import fcntl
-import io
 import os
 import re
-import select
-import signal
-import socket
-import stat
 import struct
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from types import SimpleNamespace
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
-import attrs
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from simnet import World, stdlib
-from simnet.descriptor_calls import REPLACED
-from simnet.descriptors import FIRST
-from simnet.errors import NoCurrentHost, SimnetError
-
-F_SETPIPE_SZ, F_GETPIPE_SZ, SIOCATMARK, FIGETBSZ = 1031, 1032, 0x8905, 2
-INT = struct.Struct("=i")
-
-
-@attrs.frozen
-class Place:
-    """One side of a comparison: the modules that a body calls."""
-
-    os: Any
-    fcntl: Any
-    io: Any
-    socket: Any
-    select: Any
-
-
-def replaced(module: Any, name: str) -> Any:
-    """A module as it is in a patched program."""
-    return SimpleNamespace(**{**vars(module), **REPLACED[name]})
-
-
-REAL = Place(os, fcntl, io, socket, select)
-SIMULATED = Place(
-    replaced(os, "os"), replaced(fcntl, "fcntl"), replaced(io, "io"), stdlib.module, stdlib.select
+from simnet import World
+from tests.descriptor_calls.places import (
+    F_GETPIPE_SZ,
+    F_SETPIPE_SZ,
+    INT,
+    KINDS,
+    SIMULATED,
+    SIOCATMARK,
+    Kinds,
+    Named,
+    Place,
+    both,
+    outcome,
 )
-
-
-def outcome(function: Callable[..., Any], *args: Any, **named: Any) -> Any:
-    """What a call gives, or how it fails; without the numbers of descriptors."""
-    try:
-        return function(*args, **named)
-    except Exception as error:
-        text = re.sub(r"\d+$", "N", str(error))
-        return type(error).__name__, getattr(error, "errno", None), text
-
-
-def both(body: Callable[[Place], Any]) -> tuple[Any, Any]:
-    """What a body gives on the kernel, and on the simulator."""
-    on_kernel = body(REAL)
-    with World().host("localhost"):
-        return on_kernel, body(SIMULATED)
-
-
-# Everything that a descriptor may refer to
-
-
-class Kinds:
-    """Makers of a descriptor of each kind, non-blocking where that matters; all is closed later."""
-
-    def __init__(self, at: Place, stack: ExitStack) -> None:
-        self.at = at
-        self.stack = stack
-
-    def _socket(self, *args: Any, **named: Any) -> Any:
-        sock = self.stack.enter_context(self.at.socket.socket(*args, **named))
-        sock.setblocking(False)
-        return sock
-
-    def pair(self, kind: int = socket.SOCK_STREAM) -> tuple[Any, Any]:
-        """Two unix sockets."""
-        pair = self.at.socket.socketpair(socket.AF_UNIX, kind)
-        for sock in pair:
-            self.stack.enter_context(sock)
-            sock.setblocking(False)
-        return pair  # type: ignore[no-any-return]
-
-    def tcp_pair(self) -> tuple[Any, Any, Any]:
-        """A connection: client, server, and the listener."""
-        listener = self.stack.enter_context(self.at.socket.create_server(("127.0.0.1", 0)))
-        client = self._socket()
-        client.setblocking(True)
-        client.connect(listener.getsockname())
-        server, _ = listener.accept()
-        self.stack.enter_context(server)
-        for sock in (client, server):
-            sock.setblocking(False)
-        return client, server, listener
-
-    def pipe(self, flags: int = os.O_NONBLOCK | os.O_CLOEXEC) -> tuple[int, int]:
-        """Two ends of a pipe."""
-        ends: tuple[int, int] = self.at.os.pipe2(flags)
-        for end in ends:
-            self.stack.callback(self.close, end)
-        return ends
-
-    def close(self, number: int) -> None:
-        """Close it if it is open."""
-        with suppress(OSError):
-            self.at.os.close(number)
-
-    def unix(self) -> int:
-        return self.pair()[0].fileno()  # type: ignore[no-any-return]
-
-    def seqpacket(self) -> int:
-        return self.pair(socket.SOCK_SEQPACKET)[0].fileno()  # type: ignore[no-any-return]
-
-    def tcp(self) -> int:
-        return self.tcp_pair()[0].fileno()  # type: ignore[no-any-return]
-
-    def fresh_tcp(self) -> int:
-        return self._socket().fileno()  # type: ignore[no-any-return]
-
-    def listener(self) -> int:
-        return self.tcp_pair()[2].fileno()  # type: ignore[no-any-return]
-
-    def udp(self) -> int:
-        return self._socket(type=socket.SOCK_DGRAM).fileno()  # type: ignore[no-any-return]
-
-    def read_end(self) -> int:
-        return self.pipe()[0]
-
-    def write_end(self) -> int:
-        return self.pipe()[1]
-
-    def packets(self) -> int:
-        return self.pipe(os.O_NONBLOCK | os.O_DIRECT)[1]
-
-    def epoll(self) -> int:
-        poller = self.at.select.epoll()
-        self.stack.callback(poller.close)
-        return poller.fileno()  # type: ignore[no-any-return]
-
-    def counter(self) -> int:
-        number: int = self.at.os.eventfd(3, os.EFD_NONBLOCK)
-        self.stack.callback(self.close, number)
-        return number
-
-    def closed(self) -> int:
-        ends = self.pipe()
-        for end in ends:
-            self.at.os.close(end)
-        return ends[0]
-
-
-KINDS = (
-    "unix seqpacket tcp fresh_tcp listener udp read_end write_end packets epoll counter closed"
-).split()
 
 
 def record_lock(kind: int) -> bytes:
@@ -328,30 +187,12 @@ CALLS: dict[str, Callable[[Place, int], Any]] = {
     "fdopen too much": lambda at, fd: at.os.fdopen(fd, 1, 2, 3, 4, 5, 6, 7, 8),
 }
 
-# Where the two differ, on purpose.
-APART = {
-    ("F_SETFL nonsense", "closed"),
-}
-
-
-class Named:
-    """An object with fileno()."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.asked = 0
-
-    def fileno(self) -> int:
-        """The number; once."""
-        self.asked += 1
-        assert self.asked == 1
-        return self.number
-
 
 def known(status: os.stat_result) -> Any:
     """What fstat() says that does not vary from run to run."""
-    fields = "st_mode st_nlink st_uid st_gid st_size st_blksize st_blocks st_rdev".split()
-    unset = [name for name in ("st_atime", "st_mtime", "st_ctime") if not getattr(status, name)]
+    fields = ("st_mode", "st_nlink", "st_uid", "st_gid", "st_size", "st_blksize", "st_blocks")
+    # Of a new socket st_ctime is what its memory held before.
+    unset = [name for name in ("st_atime", "st_mtime") if not getattr(status, name)]
     return [getattr(status, name) for name in fields], unset
 
 
@@ -378,3 +219,36 @@ def test_a_call_has_the_outcome_that_it_has_on_the_kernel(call: str, kind: str) 
 
     on_kernel, simulated = both(body)
     assert simulated == on_kernel
+
+
+# Refused here
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "closed"])
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda at, fd: at.fcntl.fcntl(fd, fcntl.F_SETFL, os.O_ASYNC), errno.EOPNOTSUPP),
+        (lambda at, fd: at.fcntl.fcntl(fd, fcntl.F_SETOWN, os.getpid()), errno.EINVAL),
+        (lambda at, fd: at.fcntl.fcntl(fd, fcntl.F_SETFL, b"1234"), errno.EINVAL),
+        (lambda at, fd: at.os.utime(fd), errno.EOPNOTSUPP),
+    ],
+    ids=["O_ASYNC", "F_SETOWN", "F_SETFL of a buffer", "utime"],
+)
+def test_what_is_not_modelled_is_refused(call: Any, error: int, kind: str) -> None:
+    """Where the kernel would do it."""
+    with World().host("localhost"), ExitStack() as stack:
+        fd = getattr(Kinds(SIMULATED, stack), kind)()
+        with pytest.raises(OSError, match=re.escape(os.strerror(error))) as caught:
+            call(SIMULATED, fd)
+        assert caught.value.errno == error
+
+
+@pytest.mark.parametrize("operation", [fcntl.LOCK_EX, fcntl.LOCK_SH | fcntl.LOCK_NB])
+def test_flock_is_granted_on_sockets_and_refused_on_pipes(operation: int) -> None:
+    """The ends of a pipe would exclude each other, which is not modelled."""
+    with World().host("localhost"), ExitStack() as stack:
+        kinds = Kinds(SIMULATED, stack)
+        assert SIMULATED.fcntl.flock(kinds.tcp(), operation) is None
+        with pytest.raises(OSError, match="No locks available"):
+            SIMULATED.fcntl.flock(kinds.read_end(), operation)
