@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import warnings
 from typing import Any
 
-from simnet.arguments import view_of
+from simnet.arguments import read_write_view, view_of
 from simnet.descriptor_calls import moving, numbers, status
 from simnet.descriptor_calls.dispatch import (
     UNKNOWN,
@@ -26,6 +27,7 @@ from simnet.errors import os_error
 _RealFileIO = io.FileIO
 _real_open = io.open
 _real_fdopen = os.fdopen
+_sigtimedwait = signal.sigtimedwait
 # What read() without a size asks for at a time (DEFAULT_BUFFER_SIZE of fileio.c).
 _PIECE = 8192
 # st_blksize of everything simulated, which open() makes its buffers of.
@@ -41,6 +43,15 @@ _MODES = {
     "a+": "ab+",
     "x+": "xb+",
 }
+
+
+def _would_block() -> None:
+    """None, with EAGAIN left behind in C's errno.
+
+    That is where the buffers of the io module look for the number of the BlockingIOError that they
+    raise. Waiting no time for no signal fails with it, and does nothing else.
+    """
+    _sigtimedwait((), 0)
 
 
 class SimulatedFileIO(_RealFileIO):
@@ -121,7 +132,7 @@ class SimulatedFileIO(_RealFileIO):
         try:
             return moving.read(entry(self._number), size)
         except BlockingIOError:
-            return None
+            return _would_block()
 
     def readall(self) -> Any:
         self._check(self._reads, "reading")
@@ -130,14 +141,19 @@ class SimulatedFileIO(_RealFileIO):
             try:
                 part = moving.read(entry(self._number), _PIECE)
             except BlockingIOError:
-                return b"".join(parts) if parts else None
+                return b"".join(parts) if parts else _would_block()
             if not part:
                 return b"".join(parts)
             parts.append(part)
 
     def readinto(self, buffer: Any, /) -> Any:
+        view = read_write_view(buffer)
+        if view is None:
+            found = type(buffer).__name__
+            raise TypeError(
+                f"readinto() argument must be read-write bytes-like object, not {found}"
+            )
         self._check(self._reads, "reading")
-        view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         if data is None:
             return None
@@ -149,7 +165,7 @@ class SimulatedFileIO(_RealFileIO):
         try:
             return moving.write(entry(self._number), view_of(data))
         except BlockingIOError:
-            return None
+            return _would_block()
 
     def seek(self, pos: int, whence: int = 0, /) -> int:
         self._check_open()

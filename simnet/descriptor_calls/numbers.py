@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from simnet import blocking
-from simnet.arguments import c_int
+from simnet.arguments import c_int, plain_int
 from simnet.current import the_host
 from simnet.descriptor_calls import moving
 from simnet.descriptor_calls.dispatch import (
@@ -177,12 +177,13 @@ def _make_pipe(flags: int) -> tuple[int, int]:
 def _eventfd(*args: Any, **named: Any) -> int:
     """eventfd(initval, flags=EFD_CLOEXEC)"""
     given = dict(zip(("initval", "flags"), args, strict=False))
-    if len(args) <= 2 and not given.keys() & named.keys():
+    unknown = named.keys() - {"initval", "flags"} | given.keys() & named.keys()
+    if len(args) <= 2 and not unknown:
         # With flags that no kernel takes the real one only looks at the arguments.
         refused = {**given, **named, "flags": _NO_FLAGS}
         with suppress(OSError):
             _real_eventfd(**refused)
-        flags = c_int({"flags": os.EFD_CLOEXEC, **given, **named}["flags"])
+        flags = plain_int({"flags": os.EFD_CLOEXEC, **given, **named}["flags"])
         return _make_counter({**given, **named}["initval"], flags)
     return _real_eventfd(*args, **named)
 

@@ -53,9 +53,7 @@ def _sendfile(*args: Any, **named: Any) -> int:
     if is_simulated(in_fd):
         _refuse_as_source(in_fd, out_fd, offset)
     target = moving.writable(entry(out_fd).endpoint)
-    if target.kind == "epoll":
-        raise os_error(errno.EBADF)
-    if not stat.S_ISREG(_fstat(in_fd).st_mode):
+    if target.kind not in ("socket", "pipe") or not stat.S_ISREG(_fstat(in_fd).st_mode):
         raise os_error(errno.EINVAL)
     if not count:
         return 0

@@ -15,8 +15,10 @@ import errno
 import signal as _real
 import sys
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
+from simnet.descriptor_calls import moving
 from simnet.descriptor_calls.dispatch import (
     UNKNOWN,
     ask_the_real_one,
@@ -56,24 +58,33 @@ class _Wakeup:
             self._write(bytes([signum]))
         except OSError as error:
             if self.warns or error.errno != errno.EAGAIN:
-                print(
-                    "Exception ignored when trying to write to the signal wakeup fd:\n"
-                    f"{type(error).__name__}: {error}",
-                    file=sys.stderr,
+                # As report_wakeup_write_error of signalmodule.c.
+                what = "Exception ignored when trying to write to the signal wakeup fd:"
+                print(what, file=sys.stderr)
+                said = SimpleNamespace(
+                    exc_type=type(error),
+                    exc_value=error,
+                    exc_traceback=None,
+                    err_msg=None,
+                    object=None,
                 )
+                sys.unraisablehook(said)
 
     def _write(self, data: bytes) -> None:
         """What must not wait, nor let anybody else run."""
-        thing = self.descriptor.endpoint if self.descriptor is not None else None
+        assert self.descriptor is not None
+        if self.descriptor.endpoint is None:
+            raise os_error(errno.EBADF)
+        thing = moving.writable(self.descriptor.endpoint)
         if isinstance(thing, Endpoint):
             count = thing.send(data, 0)
         elif isinstance(thing, WriteEnd):
             count = thing.write(data)
         else:
-            raise os_error(errno.EBADF if thing is None else errno.EINVAL)
+            raise os_error(errno.EINVAL)
         if count is None:
             raise os_error(errno.EAGAIN)
-        thing.host.trace.append((SEND, thing.number, count))
+        moving.note(thing, SEND, count)
 
 
 _wakeup = _Wakeup()

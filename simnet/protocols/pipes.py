@@ -214,10 +214,10 @@ class WriteEnd(PipeEnd):
             packet = bool(self.extra_flags & os.O_DIRECT)
             ring.append(_Page(bytearray(piece), not packet, packet))
             sent += len(piece)
-        if not sent:
-            return None
-        reader.notify(_READ_BITS)
-        return sent
+        if sent or self.nonblocking:
+            # A try in vain is news to who watches for edges.
+            reader.notify(_READ_BITS)
+        return sent or None
 
     def splice(self, pages: Sequence[bytes]) -> None:
         """Take pages that others have filled, for which there is room."""
