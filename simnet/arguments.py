@@ -96,7 +96,7 @@ def view_of(data: Any) -> memoryview:
     return view.cast("B") if view.format != "B" or view.ndim != 1 else view
 
 
-def read_write_view(buffer: Any) -> memoryview | None:
+def _read_write(buffer: Any) -> memoryview | None:
     """A flat view of a buffer to receive into; None if it is none."""
     view: memoryview | None
     try:
@@ -110,7 +110,7 @@ def read_write_view(buffer: Any) -> memoryview | None:
 
 def writable_view(buffer: Any, call: str) -> memoryview:
     """The buffer of recv_into() or recvfrom_into()."""
-    view = read_write_view(buffer)
+    view = _read_write(buffer)
     if view is None:
         found = "None" if buffer is None else type(buffer).__name__
         raise TypeError(f"{call}() argument 1 must be read-write bytes-like object, not {found}")
@@ -224,7 +224,7 @@ def scatter_views(buffers: Any) -> list[memoryview]:
         raise TypeError(complaint) from None
     views = []
     for part in parts:
-        view = read_write_view(part)
+        view = _read_write(part)
         if view is None:
             raise TypeError(f"{complaint} of single-segment read-write buffers")
         views.append(view)

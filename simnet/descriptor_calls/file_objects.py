@@ -11,9 +11,10 @@ import io
 import os
 import signal
 import warnings
+from contextlib import suppress
 from typing import Any
 
-from simnet.arguments import read_write_view, view_of
+from simnet.arguments import view_of
 from simnet.descriptor_calls import moving, numbers, status
 from simnet.descriptor_calls.dispatch import (
     UNKNOWN,
@@ -64,9 +65,9 @@ class SimulatedFileIO(_RealFileIO):
         self.name = file
         self._number = file
         self._closefd = bool(closefd)
-        mode = mode.replace("b", "").replace("t", "")
-        # "+r" is as good as "r+".
-        mode = mode.strip("+") + "+" * ("+" in mode)
+        # "+br" is as good as "r+", and "U" of Python 3.10 as "r".
+        way = next((letter for letter in "rwax" if letter in mode), "r")
+        mode = way + "+" * ("+" in mode)
         self._mode = _MODES[mode]
         self._reads = mode == "r" or "+" in mode
         self._writes = mode != "r"
@@ -147,13 +148,11 @@ class SimulatedFileIO(_RealFileIO):
             parts.append(part)
 
     def readinto(self, buffer: Any, /) -> Any:
-        view = read_write_view(buffer)
-        if view is None:
-            found = type(buffer).__name__
-            raise TypeError(
-                f"readinto() argument must be read-write bytes-like object, not {found}"
-            )
+        with suppress(ValueError):
+            # The real object is closed; what is wrong with the buffer it says first.
+            super().readinto(buffer)
         self._check(self._reads, "reading")
+        view = memoryview(buffer).cast("B")
         data = self.read(len(view))
         if data is None:
             return None
@@ -267,7 +266,7 @@ def _open_simulated(
         size = _BLOCK if buffering < 0 or buffering == 1 else buffering
         if "+" in mode:
             result = io.BufferedRandom(raw, size)
-        elif "r" in mode:
+        elif raw.readable():
             result = io.BufferedReader(raw, size)
         else:
             result = io.BufferedWriter(raw, size)

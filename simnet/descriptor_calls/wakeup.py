@@ -37,6 +37,25 @@ _real_signal = _real.signal
 _real_getsignal = _real.getsignal
 
 
+# report_wakeup_write_error of signalmodule.c, which tells it in one go since Python 3.12.
+_COMPLAINT = "Exception ignored when trying to write to the signal wakeup fd"
+_IN_ONE_GO = sys.version_info >= (3, 12)
+
+
+def _complain(error: OSError) -> None:
+    if not _IN_ONE_GO:
+        print(f"{_COMPLAINT}:", file=sys.stderr)
+    sys.unraisablehook(
+        SimpleNamespace(
+            exc_type=type(error),
+            exc_value=error,
+            exc_traceback=None,
+            err_msg=_COMPLAINT if _IN_ONE_GO else None,
+            object=None,
+        )
+    )
+
+
 class _Wakeup:
     """Where signals are announced. One for the process, as the real one."""
 
@@ -58,17 +77,7 @@ class _Wakeup:
             self._write(bytes([signum]))
         except OSError as error:
             if self.warns or error.errno != errno.EAGAIN:
-                # As report_wakeup_write_error of signalmodule.c.
-                what = "Exception ignored when trying to write to the signal wakeup fd:"
-                print(what, file=sys.stderr)
-                said = SimpleNamespace(
-                    exc_type=type(error),
-                    exc_value=error,
-                    exc_traceback=None,
-                    err_msg=None,
-                    object=None,
-                )
-                sys.unraisablehook(said)
+                _complain(error)
 
     def _write(self, data: bytes) -> None:
         """What must not wait, nor let anybody else run."""

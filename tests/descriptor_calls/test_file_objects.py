@@ -42,7 +42,7 @@ def described(file: Any) -> Any:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("buffering", [-1, 0, 1, 7])
 @pytest.mark.parametrize("kind", ["unix", "read_end", "write_end", "counter"])
-@pytest.mark.filterwarnings("ignore:line buffering")
+@pytest.mark.filterwarnings("ignore:line buffering", "ignore:'U' mode is deprecated")
 def test_open_makes_the_same_objects(kind: str, buffering: int, mode: str) -> None:
     """In every mode, with every kind of buffer."""
 
