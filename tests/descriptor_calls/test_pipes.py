@@ -264,6 +264,37 @@ def test_a_crash_closes_the_pipes_of_a_host() -> None:
                 SIMULATED.os.read(number, 8)
 
 
+def test_the_end_of_a_pipe_is_passed_over_a_unix_socket() -> None:
+    """It stays open as long as it lies in a message; what lay in the pipe is there."""
+
+    def body(at: Place) -> Any:
+        with ExitStack() as stack:
+            kinds = Kinds(at, stack)
+            one, other = kinds.pair()
+            reader, writer = kinds.pipe()
+            at.socket.send_fds(one, [b"here"], [writer, reader])
+            at.os.write(writer, b"inside")
+            for end in (reader, writer):
+                at.os.close(end)
+            data, numbers, *_ = at.socket.recv_fds(other, 99, 9)
+            seen = [data, at.os.write(numbers[0], b" and more"), at.os.close(numbers[0])]
+            seen += [at.os.read(numbers[1], 99), at.os.read(numbers[1], 99)]
+            at.os.close(numbers[1])
+            return seen
+
+    on_kernel, simulated = both(body)
+    assert simulated == on_kernel
+
+
+def test_a_table_of_sockets_shows_sockets_only() -> None:
+    """As ss does, with pipes, counters and pollers open beside them."""
+    world = World()
+    with world.host("a"), ExitStack() as stack:
+        kinds = Kinds(SIMULATED, stack)
+        kinds.pipe(), kinds.counter(), kinds.epoll(), kinds.udp()
+        assert [entry.protocol for entry in world.netstat()] == ["udp"]
+
+
 def test_what_happens_to_a_pipe_is_in_the_trace_and_in_the_story() -> None:
     """By the numbers of its ends."""
     world = World(record=True)
