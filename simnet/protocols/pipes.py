@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from abc import abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -121,9 +122,9 @@ class PipeEnd(Opened):
         self.writer_has_room()
         return self.size
 
+    @abstractmethod
     def writer_has_room(self) -> None:
         """Wake who waits to write."""
-        raise NotImplementedError
 
 
 class ReadEnd(PipeEnd):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import os
 from contextlib import ExitStack
 from typing import Any
 
@@ -60,6 +62,15 @@ def test_dup_gives_the_lowest_free_number() -> None:
         assert SIMULATED.fcntl.fcntl(end, fcntl.F_DUPFD, 10) == FIRST + 3
         SIMULATED.os.close(FIRST + 2)
         assert SIMULATED.os.dup(end) == FIRST + 2
+
+
+def test_a_range_may_hold_both_kinds() -> None:
+    """Of what is open in it, the simulated ones are closed here."""
+    with World().host("localhost"), ExitStack() as stack:
+        kept, closed = Kinds(REAL, stack).read_end(), SIMULATED.os.eventfd(0)
+        SIMULATED.os.closerange(FIRST - 5, FIRST + 5)
+        assert outcome(SIMULATED.os.dup, closed)[1] == errno.EBADF
+        assert os.fstat(kept)
 
 
 @pytest.mark.parametrize("swapped", [False, True])

@@ -79,6 +79,10 @@ CALLS: dict[str, Callable[[Place, int], Any]] = {
     "fchmod": lambda at, fd: (at.os.fchmod(fd, 0o640), known(at.os.fstat(fd))),
     "chmod": lambda at, fd: (at.os.chmod(fd, 0o4755), known(at.os.fstat(fd))),
     "fchown": lambda at, fd: at.os.fchown(fd, -1, -1),
+    "fchown to nobody": lambda at, fd: (
+        at.os.fchown(fd, 65534, 65533),
+        [(status.st_uid, status.st_gid) for status in [at.os.fstat(fd)]],
+    ),
     "chown": lambda at, fd: at.os.chown(fd, -1, -1),
     "isatty": lambda at, fd: at.os.isatty(fd),
     "device_encoding": lambda at, fd: at.os.device_encoding(fd),
@@ -123,6 +127,7 @@ CALLS: dict[str, Callable[[Place, int], Any]] = {
     "F_SETLK to read": fcntl_case(fcntl.F_SETLK, record_lock(fcntl.F_RDLCK)),
     "F_SETLK to write": fcntl_case(fcntl.F_SETLKW, record_lock(fcntl.F_WRLCK)),
     "F_SETLK nonsense": fcntl_case(fcntl.F_SETLK, record_lock(9)),
+    "F_SETLK from nowhere": fcntl_case(fcntl.F_SETLK, struct.pack("=hh28x", 0, 7)),
     "F_SETLK number": fcntl_case(fcntl.F_SETLK, 5),
     "flock nonsense": lambda at, fd: at.fcntl.flock(fd, 0),
     # Descriptors themselves
@@ -160,6 +165,7 @@ CALLS: dict[str, Callable[[Place, int], Any]] = {
     "FIONREAD": ioctl_case(termios.FIONREAD),
     "FIONREAD short": ioctl_case(termios.FIONREAD, b"\0\0"),
     "FIONREAD long": ioctl_case(termios.FIONREAD, b"\1" * 8),
+    "FIONREAD of an address": ioctl_case(termios.FIONREAD, 1),
     "TIOCOUTQ": ioctl_case(termios.TIOCOUTQ),
     "SIOCATMARK": ioctl_case(SIOCATMARK),
     "FIONBIO": lambda at, fd: (

@@ -118,6 +118,15 @@ def test_the_ends_share_their_mode_and_their_number() -> None:
     assert simulated == on_kernel
 
 
+def test_a_pipe_is_no_larger_than_users_may_have_it() -> None:
+    """fs.pipe-max-size, which binds all but the administrator."""
+    with World().host("a"), ExitStack() as stack:
+        end = Kinds(SIMULATED, stack).write_end()
+        assert SIMULATED.fcntl.fcntl(end, F_SETPIPE_SZ, 1 << 20) == 1 << 20
+        with pytest.raises(PermissionError):
+            SIMULATED.fcntl.fcntl(end, F_SETPIPE_SZ, (1 << 20) + 1)
+
+
 @pytest.mark.parametrize(
     "flags",
     [0, os.O_CLOEXEC, os.O_NONBLOCK, os.O_DIRECT, os.O_APPEND, os.O_WRONLY, 1 << 30, -1],

@@ -40,6 +40,10 @@ class Ends:
         self.epoll = kinds.epoll()
         self.counter = kinds.counter()
         self.closed = kinds.closed()
+        _, self.full = kinds.pipe()
+        at.os.write(self.full, bytes(65536))
+        unread, self.broken = kinds.pipe()
+        at.os.close(unread)
         self.file = file
         self.bad = 999_999
         os.lseek(file, 0, os.SEEK_SET)
@@ -73,6 +77,8 @@ SENDFILE = [
     ("writer", "file", 0, 100_000),
     ("writer", "file", 5, 100_000),
     ("writer", "file", None, 5000),
+    ("full", "file", 0, 10),
+    ("broken", "file", 0, 10),
     ("reader", "file", 0, 10),
     ("sock", "peer", 0, 10),
     ("sock", "peer", None, 10),
@@ -117,6 +123,8 @@ SPLICE = [
     ("epoll", "writer", 10),
     ("reader", "epoll", 10),
     ("counter", "writer", 8),
+    ("reader", "full", 8),
+    ("reader", "broken", 8),
     ("reader", "counter", 8),
     ("bad", "writer", 10),
     ("reader", "bad", 10),
