@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from simnet import stdlib, threads, times
 from simnet.current import current_host, the_host
+from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import SimnetError
 
 if TYPE_CHECKING:
@@ -171,6 +172,22 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
                 "pass None, or simnet.threads.futures.ThreadPoolExecutor()",
             )
 
+    async def connect_read_pipe(self, protocol_factory: Any, pipe: Any) -> Any:
+        self._check_pipe(pipe)
+        return await super().connect_read_pipe(protocol_factory, pipe)
+
+    async def connect_write_pipe(self, protocol_factory: Any, pipe: Any) -> Any:
+        self._check_pipe(pipe)
+        return await super().connect_write_pipe(protocol_factory, pipe)
+
+    def _check_pipe(self, pipe: Any) -> None:
+        fileno = getattr(pipe, "fileno", None)
+        if fileno is None or not is_simulated(fileno()):
+            _refuse(
+                "this pipe belongs to the real system",
+                "use one of os.pipe() in a patched program, or a socketpair",
+            )
+
     # Refused
 
     async def subprocess_exec(self, *args: Any, **kwargs: Any) -> NoReturn:
@@ -178,12 +195,6 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn:
         _refuse("a subprocess would run in the real system, on the real network")
-
-    async def connect_read_pipe(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("pipes belong to the real system", "use a socketpair")
-
-    async def connect_write_pipe(self, *args: Any, **kwargs: Any) -> NoReturn:
-        _refuse("pipes belong to the real system", "use a socketpair")
 
     def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> NoReturn:
         _refuse("signals reach the process, not a simulated host", "use signal.signal")

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 from simnet import constants
 from simnet.errors import os_error
 from simnet.protocols.base import Endpoint, Received
+from simnet.protocols.opened import Opened
 from simnet.readiness import EVERYTHING, POLLIN, READABLE, WRITABLE, Pollable
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ T = TypeVar("T")
 
 
 @contextmanager
-def held(endpoint: Endpoint) -> Iterator[None]:
+def held(endpoint: Opened) -> Iterator[None]:
     """Keep an endpoint open while a call of it waits, and then let the next caller look."""
     endpoint.hold()
     try:
@@ -44,7 +45,7 @@ def held(endpoint: Endpoint) -> Iterator[None]:
 
 
 def wait(
-    endpoint: Endpoint,
+    endpoint: Opened,
     mask: int,
     deadline_ns: int | None,
     call: str,
@@ -91,7 +92,7 @@ def would_block(scheduler: Scheduler) -> OSError:
 
 
 def until_result(
-    endpoint: Endpoint,
+    endpoint: Opened,
     attempt: Callable[[], T | None],
     mask: int,
     limit_ns: int | None,
@@ -212,5 +213,5 @@ def linger(endpoint: Endpoint, subject: object) -> None:
             return
 
 
-def _deadline(endpoint: Endpoint, limit_ns: int | None) -> int | None:
+def _deadline(endpoint: Opened, limit_ns: int | None) -> int | None:
     return None if limit_ns is None else endpoint.host.deadline(limit_ns)

@@ -42,25 +42,54 @@ class Descriptor:
 class DescriptorTable:
     """The open descriptors of a world."""
 
-    __slots__ = ("_free", "_limit", "_next", "_open")
+    __slots__ = ("_free", "_next", "_open", "limit")
 
     def __init__(self, limit: int) -> None:
         self._open: dict[int, Descriptor] = {}
         self._free: list[int] = []
         self._next = FIRST
-        self._limit = limit
+        # How many may be open (RLIMIT_NOFILE).
+        self.limit = limit
 
     def install(self, endpoint: Open, inheritable: bool = False) -> Descriptor:
         """A new descriptor for it; EMFILE when there are too many."""
-        if len(self._open) >= self._limit:
+        if len(self._open) >= self.limit:
             raise os_error(errno.EMFILE)
-        if self._free:
-            number = heapq.heappop(self._free)
-        else:
+        free, number = self._free, -1
+        while free and number < 0:
+            number = heapq.heappop(free)
+            if number in self._open:
+                # Opened by its number meanwhile.
+                number = -1
+        if number < 0:
             number = self._next
             self._next += 1
         descriptor = self._open[number] = Descriptor(number, endpoint, inheritable)
         endpoint.hold()
+        return descriptor
+
+    def install_from(self, least: int, endpoint: Open, inheritable: bool) -> Descriptor:
+        """A new descriptor, the lowest free one from a number on: EINVAL, EMFILE."""
+        if not 0 <= least - FIRST < self.limit:
+            raise os_error(errno.EINVAL)
+        number = least
+        while number in self._open:
+            number += 1
+        if number - FIRST >= self.limit:
+            raise os_error(errno.EMFILE)
+        return self.install_at(number, endpoint, inheritable)
+
+    def install_at(self, number: int, endpoint: Open, inheritable: bool) -> Descriptor:
+        """A descriptor of that number, in the place of what is open there; EBADF out of range."""
+        if not 0 <= number - FIRST < self.limit:
+            raise os_error(errno.EBADF)
+        endpoint.hold()
+        if number in self._open:
+            self.close(number)
+        for skipped in range(self._next, number):
+            heapq.heappush(self._free, skipped)
+        self._next = max(self._next, number + 1)
+        descriptor = self._open[number] = Descriptor(number, endpoint, inheritable)
         return descriptor
 
     def get(self, number: int) -> Descriptor:
@@ -69,6 +98,10 @@ class DescriptorTable:
         if descriptor is None:
             raise os_error(errno.EBADF)
         return descriptor
+
+    def find(self, number: int) -> Descriptor | None:
+        """The entry of a number; None if it is not open."""
+        return self._open.get(number)
 
     def close(self, number: int) -> None:
         """Close it; EBADF if it is not open."""

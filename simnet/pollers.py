@@ -23,6 +23,7 @@ from simnet.poller_arguments import (
     poll_timeout_ns,
     select_timeout_ns,
 )
+from simnet.protocols.opened import Opened
 from simnet.readiness import (
     ALWAYS,
     EVERYTHING,
@@ -223,33 +224,26 @@ class _Item:
         self.owner.became_ready(self)
 
 
-class _Epoll(Pollable):
+class _Epoll(Opened):
     """The kernel half of an epoll descriptor: registrations, and which may be ready, in order."""
 
-    __slots__ = ("host", "items", "number", "ready", "references")
+    __slots__ = ("items", "ready")
 
     family = 0
+    kind = "epoll"
+    default_mode = 0o600
 
     def __init__(self, host: Host) -> None:
-        super().__init__()
-        self.host = host
-        self.number = host.next_socket_number()
+        super().__init__(host)
         self.items: dict[tuple[int, Pollable], _Item] = {}
         self.ready: dict[_Item, None] = {}
-        self.references = 0
 
-    def hold(self) -> None:
-        """One more descriptor refers to it."""
-        self.references += 1
-
-    def release(self) -> None:
-        """One fewer does."""
-        self.references -= 1
-        if not self.references:
-            for item in self.items.values():
-                item.target.remove_waiter(item)
-            self.items.clear()
-            self.ready.clear()
+    def close(self) -> None:
+        """The last descriptor has gone: nothing is watched any more."""
+        for item in self.items.values():
+            item.target.remove_waiter(item)
+        self.items.clear()
+        self.ready.clear()
 
     def became_ready(self, item: _Item) -> None:
         """Look at it at the next wait."""

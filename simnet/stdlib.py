@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _socket as _real_socket
 import builtins
-import errno
 import functools
 import importlib
 import importlib.util
@@ -22,11 +21,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from simnet import api, pollers, sockets
-from simnet.arguments import c_int, timeout_ns
+from simnet.arguments import timeout_ns
 from simnet.clock import Clock
 from simnet.current import current_host, the_host
+from simnet.descriptor_calls import REPLACED, numbers
 from simnet.descriptors import DescriptorTable
-from simnet.errors import os_error
 from simnet.protocols.base import Endpoint
 
 # Pure functions, types of errors and constants come from the real module; everything that would
@@ -59,8 +58,6 @@ _RESOLVER = (
     "if_nametoindex",
     "if_indextoname",
 )
-# sendfile(2) moves at most so much at once here; the caller asks again.
-_SENDFILE_CHUNK = 1 << 20
 
 
 def _socketpair(
@@ -77,14 +74,11 @@ def _socketpair(
 
 
 def _close(fd: int, /) -> None:
-    the_host().descriptors.close(fd)
+    numbers.close(the_host().descriptors.get(fd))
 
 
 def _dup(fd: int, /) -> int:
-    table = the_host().descriptors
-    opened = table.get(fd).endpoint
-    assert opened is not None
-    return table.install(opened).number
+    return numbers.duplicate(the_host().descriptors.get(fd))
 
 
 def _getdefaulttimeout() -> float | None:
@@ -140,32 +134,11 @@ def _make_select_module() -> ModuleType:
 
 
 class Os:
-    """`os`, with the functions that socket.py calls on descriptors taught simulated ones."""
+    """`os`, with the functions of it that know simulated descriptors."""
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(os, name)
-
-    @staticmethod
-    def get_inheritable(fd: int, /) -> bool:
-        return the_host().descriptors.get(fd).inheritable
-
-    @staticmethod
-    def set_inheritable(fd: int, inheritable: bool, /) -> None:
-        the_host().descriptors.get(fd).inheritable = bool(c_int(inheritable))
-
-    @staticmethod
-    def sendfile(out_fd: int, in_fd: int, offset: int, count: int) -> int:
-        """From a real file to a simulated socket."""
-        endpoint = the_host().descriptors.get(out_fd).endpoint
-        if not isinstance(endpoint, Endpoint):
-            raise os_error(errno.EINVAL)
-        data = os.pread(in_fd, min(count, _SENDFILE_CHUNK), offset)
-        sock = module.socket(fileno=_dup(out_fd))
-        try:
-            sock.settimeout(0 if endpoint.nonblocking else None)
-            return sock.send(data)  # type: ignore[no-any-return]
-        finally:
-            sock.close()
+        replaced = REPLACED["os"].get(name)
+        return getattr(os, name) if replaced is None else replaced
 
 
 # selectors.py tries each poller once, while it is imported, to see whether it works.

@@ -44,6 +44,48 @@ def test_a_new_descriptor_has_the_lowest_free_number(plan: list[int]) -> None:
         assert table.numbers() == sorted(model)
 
 
+@given(st.lists(st.tuples(st.sampled_from(["first", "from", "at", "close"]), st.integers(0, 9))))
+def test_a_descriptor_may_be_asked_for_by_its_number(plan: list[tuple[str, int]]) -> None:
+    """Against a plain dictionary: the lowest from a number on, or in the place of another."""
+    table = DescriptorTable(limit=100)
+    model: dict[int, Thing] = {}
+    for what, offset in plan:
+        thing, number = Thing(), FIRST + offset
+        if what == "first":
+            made = table.install(thing).number
+            assert made == next(n for n in range(FIRST, FIRST + 200) if n not in model)
+        elif what == "from":
+            made = table.install_from(number, thing, False).number
+            assert made == next(n for n in range(number, FIRST + 200) if n not in model)
+        elif what == "at":
+            made = table.install_at(number, thing, True).number
+            assert made == number
+            assert number not in model or not model[number].references
+        else:
+            if number in model:
+                table.close(number)
+                assert not model.pop(number).references
+            continue
+        model[made] = thing
+        assert table.numbers() == sorted(model)
+        assert all(table.get(n).endpoint is each and each.references for n, each in model.items())
+
+
+def test_no_number_is_beyond_the_limit() -> None:
+    """EBADF for dup2(), EINVAL for F_DUPFD, as the kernel has it; EMFILE when none is left."""
+    table = DescriptorTable(limit=2)
+    thing = Thing()
+    for number in (FIRST - 1, FIRST + 2):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            table.install_at(number, thing, False)
+        with pytest.raises(OSError, match="Invalid argument"):
+            table.install_from(number, thing, False)
+    table.install_at(FIRST + 1, thing, False)
+    with pytest.raises(OSError, match="Too many open files"):
+        table.install_from(FIRST + 1, thing, False)
+    assert thing.references == 1
+
+
 def test_a_simulated_descriptor_means_nothing_to_the_operating_system() -> None:
     """A program that gives it to the real kernel fails, and harms nothing."""
     number = DescriptorTable(limit=1).install(Thing()).number

@@ -13,6 +13,7 @@ The defaults here answer as a protocol that lacks the operation does: EOPNOTSUPP
 from __future__ import annotations
 
 import errno
+import stat
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +21,7 @@ import attrs
 
 from simnet import constants
 from simnet.errors import os_error
+from simnet.protocols.opened import Opened
 from simnet.readiness import EVERYTHING, POLLERR, Pollable
 
 if TYPE_CHECKING:
@@ -68,19 +70,15 @@ class Settings:
 DEFAULT_SETTINGS = Settings()
 
 
-class Endpoint(Pollable):
+class Endpoint(Opened):
     """The kernel half of a socket. One class per protocol refines it."""
 
     __slots__ = (
         "__weakref__",
         "error",
         "family",
-        "host",
-        "nonblocking",
-        "number",
         "proto",
         "rcvbuf",
-        "references",
         "settings",
         "shut",
         "sndbuf",
@@ -90,18 +88,21 @@ class Endpoint(Pollable):
     # The length of the kernel's send and receive buffers before anyone sets them.
     default_sndbuf = 212992
     default_rcvbuf = 212992
+    kind = "socket"
+    default_mode = stat.S_IFSOCK | 0o777
 
     def __init__(self, host: Host, family: int, type: int, proto: int) -> None:
+        # What the base class does, without a call: servers make many.
         self.waiters = None
         self.host = host
         self.number = host.next_socket_number()
         self.family: int = family
         self.type: int = type
         self.proto = proto
-        # O_NONBLOCK belongs to the open description, so that dup()ed descriptors share it.
         self.nonblocking = False
-        # Descriptors (and messages in flight) that keep it open.
         self.references = 0
+        self.extra_flags = 0
+        self.inode = None
         self.error = 0
         self.shut = 0
         self.sndbuf: int = self.default_sndbuf
@@ -123,20 +124,6 @@ class Endpoint(Pollable):
         self.settings = attrs.evolve(self.settings, **changes)
 
     # Life
-
-    def hold(self) -> None:
-        """One more descriptor, or message in flight, refers to it."""
-        self.references += 1
-
-    def release(self) -> None:
-        """One fewer does; without any it is closed."""
-        self.references -= 1
-        if self.references == 0:
-            self.close()
-
-    def close(self) -> None:
-        """The last descriptor has gone."""
-        raise os_error(errno.EOPNOTSUPP)
 
     def lingers(self) -> bool:
         """Whether a close() with SO_LINGER must wait (longer)."""

@@ -350,6 +350,27 @@ class Tcp(ShortCut):
         at_mark = self.urgent and self.urgent_seq == self.read_edge
         return not (at_mark or self.error or self.state is CLOSE or self.shut & RCV_SHUTDOWN)
 
+    # ioctl(2)
+
+    def input_length(self) -> int:
+        """tcp_inq: up to the urgent byte, unless that is read inline."""
+        self._check_not_listening()
+        left = self.queue.length
+        mark = self.urgent_seq - self.read_edge
+        stops = self.urgent and not self.oobinline and 0 <= mark < left
+        return mark if stops else left
+
+    def output_length(self) -> int:
+        self._check_not_listening()
+        return 0 if self.state in _OPENING else self.write_edge - self.snd_una
+
+    def at_mark(self) -> bool:
+        return bool(self.urgent) and self.urgent_seq == self.read_edge
+
+    def _check_not_listening(self) -> None:
+        if self.state is LISTEN:
+            raise os_error(errno.EINVAL)
+
     # Ending
 
     def shutdown(self, how: int) -> None:

@@ -496,6 +496,16 @@ class Udp(InetEndpoint):
         items = arrived(kept, self.family, like, self.host) if kept else ()
         return Received(data[:size], items, flags=cut, address=source, length=length)
 
+    # ioctl(2)
+
+    def input_length(self) -> int:
+        """first_packet_length."""
+        return len(self.queue[0][0]) if self.queue else 0
+
+    def output_length(self) -> int:
+        """What was sent is on its way, and nobody's here."""
+        return 0
+
     # Ending
 
     def shutdown(self, how: int) -> None:

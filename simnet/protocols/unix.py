@@ -3,7 +3,7 @@
 Modelled after Linux's `net/unix/af_unix.c`, and held to the kernel by the conformance suite. Data
 does not cross a link: it goes straight from one socket into the queue of another on the same host.
 
-Not modelled: SO_INQ, SO_PASSPIDFD and SO_PASSSEC, ioctls, permissions on paths, and limits on how
+Not modelled: SO_INQ, SO_PASSPIDFD and SO_PASSSEC, permissions on paths, and limits on how
 many sockets exist or are in flight.
 """
 

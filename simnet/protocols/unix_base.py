@@ -256,6 +256,21 @@ class UnixEndpoint(Endpoint):
         if self.peek_off >= 0:
             self.peek_off = max(0, self.peek_off - count)
 
+    # ioctl(2)
+
+    def input_length(self) -> int:
+        """unix_inq_len: all of a connection, the next message of datagrams."""
+        if self.state == LISTENING:
+            raise os_error(errno.EINVAL)
+        return sum(len(piece[0]) for piece in self.queue)
+
+    def output_length(self) -> int:
+        """unix_outq_len: by what it costs."""
+        return self.used
+
+    def at_mark(self) -> bool:
+        raise os_error(errno.EOPNOTSUPP)
+
     # Ending and readiness
 
     def shutdown(self, how: int) -> None:

@@ -217,6 +217,9 @@ class UnixDatagram(UnixMessages):
 
     __slots__ = ()
 
+    def input_length(self) -> int:
+        return len(self.queue[0][0]) if self.queue else 0
+
     def connect(self, address: UnixAddress) -> bool:
         """Take a peer, or another one. EPERM if it is connected to somebody else."""
         if not address:

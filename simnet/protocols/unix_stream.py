@@ -6,7 +6,7 @@ the read that brings them) nor, with SO_PASSCRED, across a change of credentials
 The urgent byte lies in the queue as a piece of its own. Taken with MSG_OOB it leaves an empty piece
 behind as a mark: a read stops there once, and so does the end of the reading of what came before.
 
-Not modelled: SO_INQ and SIOCATMARK.
+Not modelled: SO_INQ.
 """
 
 from __future__ import annotations
@@ -303,7 +303,18 @@ class UnixStream(UnixConnection):
             return none
         return index if self.oobinline else index + 1
 
-    # The urgent byte
+    # The urgent byte, and ioctl(2)
+
+    def input_length(self) -> int:
+        return super().input_length() - self.consumed
+
+    def at_mark(self) -> bool:
+        queue = self.queue
+        if not queue:
+            return False
+        following = queue[1] if len(queue) > 1 else None
+        taken = not queue[0][0] and (self.urgent is None or following is self.urgent)
+        return queue[0] is self.urgent or taken
 
     def _recv_urgent(self, size: int, flags: int) -> Received:
         """unix_stream_recv_urg: one byte, out of its place. EINVAL if there is none, or inline."""

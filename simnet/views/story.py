@@ -184,6 +184,10 @@ class _Reader:
             family, kind, host = details
             self._hosts[number] = host
             details = [_FAMILIES.get(family, family), _TYPES.get(kind, kind)]
+        if what == "pipe" and len(details) == 2:
+            writer, host = details
+            self._hosts[number] = self._hosts[writer] = host
+            details = [f"#{writer}"]
         host = self._hosts.get(number, "")
         if what == "accept" and details and isinstance(details[0], int):
             self._hosts[details[0]] = host
