@@ -17,8 +17,7 @@ import pytest
 import trustme
 
 from simnet import threads
-from simnet.aio import Unsupported
-from simnet.errors import Deadlock, NoCurrentHost
+from simnet.errors import Deadlock, NoCurrentHost, Unsupported
 from simnet.host import Host
 from simnet.world import World
 
