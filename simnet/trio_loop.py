@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sniffio
@@ -183,7 +184,10 @@ class _IOManager(EpollIOManager):
         self._clock = clock
         self._bell = bell
         self._tasks = _Tasks(runner)
-        # What went wrong while the run was being ended already.
+        self._runner = runner
+        # How often the world has interrupted the run, and what is left to raise when it has done so
+        # too often.
+        self._interruptions = 0
         self._fatal: BaseException | None = None
         host = clock.host
         super().__init__(epoll=host.epoll(), force_wakeup=bell)  # type: ignore[arg-type]
@@ -233,14 +237,20 @@ class _IOManager(EpollIOManager):
         super().process_events([event for event in events if event[0] != _BELL])
 
     def _interrupted(self, exc: BaseException) -> None:
-        """Cancel every task; if that is going on already, end the run where it stands."""
-        if self._clock.interruption is not None:
-            self._fatal = exc
-            return
-        self._clock.interruption = exc
-        try:
-            trio.lowlevel.spawn_system_task(_raise, exc)
-        except RuntimeError:
+        """End the run: by cancelling; then by raising in every task; then where it stands."""
+        self._interruptions += 1
+        if self._interruptions == 1:
+            self._clock.interruption = exc
+            try:
+                trio.lowlevel.spawn_system_task(_raise, exc)
+            except RuntimeError:
+                # It is about to end anyway.
+                self._interrupted(exc)
+        elif self._interruptions == 2:
+            for task in sorted(self._runner.tasks, key=lambda task: task._counter):
+                if task._abort_func is not None:
+                    task._attempt_abort(partial(_throw, exc))
+        else:
             self._fatal = exc
 
     async def _epoll_wait(self, fd: Any, attr_name: str) -> None:
@@ -254,6 +264,10 @@ class _IOManager(EpollIOManager):
 
 
 async def _raise(exc: BaseException) -> None:
+    raise exc
+
+
+def _throw(exc: BaseException) -> None:
     raise exc
 
 
