@@ -9,8 +9,7 @@ so that several hosts may each run trio (keepers.py); what it does past its hook
 trio_seams.py.
 
 When the world cannot go on (a `Deadlock`, the host has crashed), trio's tasks are cancelled, so
-that they clean up, and then the run ends with what happened. `host.trio_run` raises just that;
-`trio.run` wraps it into a TrioInternalError.
+that they clean up, and then the run raises what happened, whatever came of that.
 
 Not modelled, and refused with an error: waiting for descriptors of the real system, so also
 `trio.socket.socketpair()` outside `world.patch()` (use `wrap(sock)` of `host.socketpair()`);
@@ -25,11 +24,10 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import sniffio
+import outcome
 import trio
+import trio._core._run as _run
 from trio._core._io_epoll import EpollIOManager
-from trio._core._run import _MAX_TIMEOUT
-from trio._core._run_context import GLOBAL_RUN_CONTEXT
 
 from simnet import waits
 from simnet.clock import nanoseconds
@@ -86,7 +84,7 @@ class Clock(HostClock):
         host.require_up()
         host.scheduler.check_thread()
         self.interruption = None
-        runner: Any = GLOBAL_RUN_CONTEXT.runner
+        runner: Any = _run.GLOBAL_RUN_CONTEXT.runner
         # Until now it had the real ones. This also takes its hands off signal.set_wakeup_fd, which
         # is there to end a wait in the kernel.
         runner.io_manager.close()
@@ -203,6 +201,8 @@ class _IOManager(EpollIOManager):
         seams.end()
         self._keeper.end()
         self._epoll.close()
+        if self._clock.interruption is not None:
+            self._runner.main_task_outcome = outcome.Error(self._clock.interruption)
 
     def get_events(self, timeout: float) -> list[tuple[int, int]]:
         """Let the world run until something has happened, or for so long."""
@@ -217,7 +217,7 @@ class _IOManager(EpollIOManager):
         host = self._clock.host
         deadline_ns: int | None = None
         # Trio waits for a day at most, also for nothing.
-        if timeout < _MAX_TIMEOUT or self._clock.deadline < math.inf:
+        if timeout < _run._MAX_TIMEOUT or self._clock.deadline < math.inf:
             deadline_ns = host.deadline(nanoseconds(timeout))
         kernel = self._epoll._kernel()  # type: ignore[attr-defined]
 
@@ -241,11 +241,11 @@ class _IOManager(EpollIOManager):
         self._interruptions += 1
         if self._interruptions == 1:
             self._clock.interruption = exc
-            try:
-                trio.lowlevel.spawn_system_task(_raise, exc)
-            except RuntimeError:
-                # It is about to end anyway.
-                self._interrupted(exc)
+            if self._runner.system_nursery is None:
+                # It has hardly begun.
+                self._fatal = exc
+            else:
+                self._runner.system_nursery.cancel_scope.cancel()
         elif self._interruptions == 2:
             for task in sorted(self._runner.tasks, key=lambda task: task._counter):
                 if task._abort_func is not None:
@@ -263,19 +263,15 @@ class _IOManager(EpollIOManager):
         await super()._epoll_wait(number, attr_name)
 
 
-async def _raise(exc: BaseException) -> None:
-    raise exc
-
-
 def _throw(exc: BaseException) -> None:
     raise exc
 
 
 def _kept(runner: Any) -> list[Thing]:
     """What trio keeps for the thread."""
-    library = sniffio.thread_local
+    library: Any = vars(_run)["sniffio_library"]
     things = [
-        local(GLOBAL_RUN_CONTEXT),
+        local(_run.GLOBAL_RUN_CONTEXT),
         Thing(lambda: library.name, lambda name: setattr(library, "name", name), None),
         ASYNC_GENERATORS,
     ]

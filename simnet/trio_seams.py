@@ -23,7 +23,6 @@ import trio._core._run as _run
 import trio._core._thread_cache as _thread_cache
 import trio._subprocess as _subprocess
 import trio._threads as _threads
-from trio._core._run_context import GLOBAL_RUN_CONTEXT
 
 from simnet import threads
 from simnet.current import current_host
@@ -46,7 +45,7 @@ class HostClock(trio.abc.Clock):
 
 def _simulated() -> HostClock | None:
     """The clock of the run that this code is in, if it is on a simulated host."""
-    runner = getattr(GLOBAL_RUN_CONTEXT, "runner", None)
+    runner = getattr(_run.GLOBAL_RUN_CONTEXT, "runner", None)
     clock = None if runner is None else runner.clock
     return clock if isinstance(clock, HostClock) else None
 

@@ -194,15 +194,27 @@ def test_a_task_that_will_not_be_cancelled_is_left_where_it_stands(host: Host) -
     host.trio_run(trio.sleep, 1)
 
 
-def test_a_run_that_somebody_else_starts_wraps_the_deadlock(host: Host) -> None:
-    """As trio wraps whatever goes wrong beneath it."""
-    with pytest.raises(trio.TrioInternalError) as caught:
+def test_a_clock_makes_any_run_of_trio_a_simulated_one(host: Host) -> None:
+    """Also one that somebody else starts."""
+    trio.run(trio.sleep, 60, clock=host.trio_clock())
+    assert host.world.now == 60
+    with pytest.raises(Deadlock):
         trio.run(trio.sleep_forever, clock=host.trio_clock())
-    causes = [caught.value.__cause__]
-    while causes[-1] is not None:
-        group = getattr(causes[-1], "exceptions", None)
-        causes.append(group[0] if group else causes[-1].__cause__)
-    assert any(isinstance(cause, Deadlock) for cause in causes)
+
+
+def test_a_deadlock_cannot_be_swallowed(host: Host) -> None:
+    """A main task that makes nothing of being cancelled does not end well."""
+
+    async def main() -> str:
+        with trio.CancelScope() as scope:
+            try:
+                await trio.sleep_forever()
+            except BaseException:
+                scope.cancel()
+        return "fine"
+
+    with pytest.raises(Deadlock):
+        host.trio_run(main)
 
 
 def test_an_error_of_the_world_ends_the_run(host: Host) -> None:
