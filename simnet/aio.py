@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextvars
+import math
 import os
 import stat
 from asyncio import events
@@ -116,6 +117,9 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     def call_at(
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> Any:
+        if when == math.inf:
+            # Never; asyncio would wake up once a day to see whether it has come to that.
+            return events.TimerHandle(when, callback, args, self, self._context(context))
         return super().call_at(when, callback, *args, context=self._context(context))
 
     def call_soon_threadsafe(

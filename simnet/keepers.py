@@ -30,7 +30,9 @@ class Thing:
 
 
 def local(values: threading.local) -> Thing:
-    """A thread local, of which others see nothing."""
+    """A thread-local object, of which others see nothing."""
+    # In a patched program it belongs to the task already, and another one is current by the time
+    # that this one is left: so it is asked for its values now.
     here = vars(values)
 
     def write(items: dict[str, Any]) -> None:

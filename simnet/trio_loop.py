@@ -269,10 +269,9 @@ def _throw(exc: BaseException) -> None:
 
 def _kept(runner: Any) -> list[Thing]:
     """What trio keeps for the thread."""
-    library: Any = vars(_run)["sniffio_library"]
     things = [
         local(_run.GLOBAL_RUN_CONTEXT),
-        Thing(lambda: library.name, lambda name: setattr(library, "name", name), None),
+        local(vars(_run)["sniffio_library"]),
         ASYNC_GENERATORS,
     ]
     if runner.ki_manager.handler is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import math
 import signal
 import socket
 import ssl
@@ -134,6 +135,16 @@ def test_a_loop_that_can_never_go_on_is_a_deadlock(host: Host) -> None:
         loop.run_until_complete(asyncio.Event().wait())
     loop.run_until_complete(_cancel_the_rest())
     loop.close()
+
+
+def test_to_sleep_for_ever_is_a_deadlock(host: Host) -> None:
+    """Nothing can come of a timer that never fires, and it may be cancelled."""
+    loop = host.event_loop()
+    with pytest.raises(Deadlock):
+        loop.run_until_complete(asyncio.sleep(math.inf))
+    loop.run_until_complete(_cancel_the_rest())
+    loop.close()
+    assert host.world.now == 0
 
 
 # Streams and transports
