@@ -121,20 +121,17 @@ class _InForce:
         place.put(instead)
 
     def _put_twins(self) -> None:
-        # One for each thread-local object, in all the places that hold it.
-        per_task: dict[int, Any] = {}
         for place in _all_places.find(self._ignore):
-            held = place.held
-            if _twins.is_twin(held):
+            if _twins.is_twin(place.held):
                 # Somebody took it from the simulator itself, and shall keep it.
                 self._kept.add(place.where)
                 continue
-            if not isinstance(held, _Local):
-                self._put(place, _twins.twin_of(held))
-                continue
-            if id(held) not in per_task:
-                per_task[id(held)] = _per_task(held)
-            self._put(place, per_task[id(held)])
+            if isinstance(place.held, _Local):
+                _make_per_task(place.held, place.name)
+            self._put(place, _twins.twin_of(place.held))
+        for real, twin in _per_task:
+            for name, value in vars(real).items():
+                setattr(twin, name, value)
 
     def _rebase(self, ignore: frozenset[str]) -> None:
         """Let classes derived from real ones (threads, queues) derive from the twins."""
@@ -183,18 +180,27 @@ def _derive_from_real(derived: type, real: type, twin: type) -> None:
         return
 
 
-def _per_task(real: Any) -> Any:
-    """A thread-local object for the tasks, with what this thread had in the real one."""
+# Thread-local objects with their twins.
+_per_task: list[tuple[Any, Any]] = []
+
+
+def _make_per_task(real: Any, name: str) -> None:
+    """Give a thread-local object a twin for tasks, the same for all who hold it, and for good.
+
+    Modules that are imported within the patch take it from others: it has to be known again.
+    """
+    if _twins.twin_of(real) is not real:
+        return
     cls: Any = _SimulatedLocal
     if type(real) is not _Local:
         if type(real).__init__ is not object.__init__:
-            return real
+            return
         names = {k: v for k, v in vars(type(real)).items() if k not in ("__dict__", "__weakref__")}
         cls = type(type(real).__name__, (_SimulatedLocal,), names)
-    simulated = cls()
-    for name, value in vars(real).items():
-        setattr(simulated, name, value)
-    return simulated
+    twin = cls()
+    _twins.add(name, real, twin)
+    _twin_places.add(twin)
+    _per_task.append((real, twin))
 
 
 _in_force: list[_InForce] = []
