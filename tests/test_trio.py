@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import signal
 import socket
@@ -299,8 +300,6 @@ def test_trio_runs_beside_code_that_blocks(hosts: tuple[Host, Host]) -> None:
 
 def test_trio_runs_beside_asyncio(hosts: tuple[Host, Host]) -> None:
     """The server is trio's, the client asyncio's; neither notices the other."""
-    import asyncio
-
     server, client = hosts
     task = server.spawn(server.trio_run, serve_one)
 
@@ -318,6 +317,40 @@ def test_trio_runs_beside_asyncio(hosts: tuple[Host, Host]) -> None:
     assert loop.run_until_complete(main()) == b"hello\n"
     loop.close()
     task.result()
+
+
+def test_trio_is_a_guest_of_asyncio(hosts: tuple[Host, Host]) -> None:
+    """start_guest_run, on a simulated loop: both go on in virtual time."""
+    server, client = hosts
+    task = server.spawn(server.trio_run, serve_one)
+
+    async def guest() -> bytes:
+        await trio.sleep(2)
+        async with await open_stream() as stream:
+            await stream.send_all(b"hello")
+            return bytes(await stream.receive_some())
+
+    async def main() -> bytes:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[Any] = loop.create_future()
+        trio.lowlevel.start_guest_run(
+            guest,
+            run_sync_soon_threadsafe=loop.call_soon_threadsafe,
+            done_callback=done.set_result,
+            host_uses_signal_set_wakeup_fd=True,
+            clock=client.trio_clock(),
+        )
+        await asyncio.sleep(1)
+        assert loop.time() == 1
+        result: bytes = (await done).unwrap()
+        return result
+
+    loop = client.event_loop()
+    assert loop.run_until_complete(main()) == b"hello"
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+    task.result()
+    assert 2.2 <= client.world.now < 2.31
 
 
 def test_a_reset_half_way_breaks_the_stream(hosts: tuple[Host, Host]) -> None:
