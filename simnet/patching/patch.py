@@ -130,8 +130,9 @@ class _InForce:
                 _make_per_task(place.held, place.name)
             self._put(place, _twins.twin_of(place.held))
         for real, twin in _per_task:
-            for name, value in vars(real).items():
-                setattr(twin, name, value)
+            here = vars(twin)
+            here.clear()
+            here.update(vars(real))
 
     def _rebase(self, ignore: frozenset[str]) -> None:
         """Let classes derived from real ones (threads, queues) derive from the twins."""
