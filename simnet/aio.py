@@ -16,18 +16,18 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextvars
+import math
 import os
 import stat
-import sys
 from asyncio import events
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from simnet import stdlib, threads, times
+from simnet import keepers, stdlib, threads, times
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
-from simnet.errors import SimnetError
+from simnet.errors import Unsupported
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -69,20 +69,7 @@ unix_events = _copy("unix_events", base_events=base_events, selector_events=sele
 _SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop
 
 
-class _Thread:
-    """What asyncio keeps for the thread, put aside while other tasks of the world run."""
-
-    def leave(self) -> None:
-        """Another task is about to run."""
-        self._loop = events._get_running_loop()
-        self._hooks = sys.get_asyncgen_hooks()
-        events._set_running_loop(None)
-        sys.set_asyncgen_hooks(None, None)
-
-    def enter(self) -> None:
-        """This one runs again."""
-        events._set_running_loop(self._loop)
-        sys.set_asyncgen_hooks(*self._hooks)
+_RUNNING_LOOP = keepers.Thing(events._get_running_loop, events._set_running_loop, None)
 
 
 class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
@@ -105,11 +92,12 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
 
     def run_forever(self) -> None:
         task = self._host.scheduler.current
-        before, task.keeper = task.keeper, _Thread()
+        keeper = keepers.TaskKeeper(task, _RUNNING_LOOP, keepers.ASYNC_GENERATORS)
+        keeper.begin()
         try:
             super().run_forever()
         finally:
-            task.keeper = before
+            keeper.end()
 
     # What is called back runs on the host
 
@@ -130,6 +118,9 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     def call_at(
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> Any:
+        if when == math.inf:
+            # Never; asyncio would wake up once a day to see whether it has come to that.
+            return events.TimerHandle(when, callback, args, self, self._context(context))
         return super().call_at(when, callback, *args, context=self._context(context))
 
     def call_soon_threadsafe(
@@ -216,10 +207,6 @@ unix_events._UnixDefaultEventLoopPolicy._loop_factory = EventLoop
 for _name in ("_UnixSelectorEventLoop", "SelectorEventLoop", "EventLoop"):
     if hasattr(unix_events, _name):
         setattr(unix_events, _name, EventLoop)
-
-
-class Unsupported(SimnetError, NotImplementedError):
-    """A simulated event loop cannot do this."""
 
 
 def _refuse(why: str, instead: str = "") -> NoReturn:

@@ -26,6 +26,10 @@ class NoCurrentHost(SimnetError, LookupError):
     """A simulated call was made outside every host."""
 
 
+class Unsupported(SimnetError, NotImplementedError):
+    """A simulated event loop cannot do this."""
+
+
 class Unavailable(OSError):
     """A backend cannot be had on this machine, or by this user; the message says why."""
 

@@ -7,10 +7,10 @@ import itertools
 import math
 import selectors
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar, Token
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from simnet import api, constants, pollers, stdlib
 from simnet.addresses import IP, InetAddress, is_multicast, present
@@ -35,11 +35,14 @@ from simnet.protocols.udp import Udp
 from simnet.wire import RST, SMALLEST_PATH_MTU, Datagram, Packet, Segment, Unreachable
 
 if TYPE_CHECKING:
+    import trio
     from typing_extensions import Self
 
     from simnet.aio import EventLoop
     from simnet.scheduler import SimTask
     from simnet.world import World
+
+T = TypeVar("T")
 
 _INET = (constants.AF_INET, constants.AF_INET6)
 # The `with host:` blocks that the current task is in, the innermost first.
@@ -444,6 +447,24 @@ class Host(Addressing, api.Network):
         from simnet.aio import EventLoop
 
         return EventLoop(host=self)
+
+    def trio_run(self, async_fn: Callable[..., Awaitable[T]], /, *args: Any, **options: Any) -> T:
+        """As `trio.run`, on this host and in virtual time; several hosts may each run one.
+
+        It needs trio: install simnet[trio].
+        """
+        from simnet import trio_loop
+
+        return trio_loop.run(self, async_fn, *args, **options)
+
+    def trio_clock(self) -> trio.abc.Clock:
+        """A clock that makes the run of trio that it is given to one on this host.
+
+        For `trio.run(main, clock=host.trio_clock())` where somebody else calls `trio.run`.
+        """
+        from simnet import trio_loop
+
+        return trio_loop.Clock(self)
 
     # Ending
 

@@ -219,6 +219,11 @@ class RLock:
         return f"<{state} RLock object owner={self._owner or 0} count={self._count}>"
 
 
+# Programs ask whether a lock is the one that signal handlers may take (trio does).
+for _cls in (lock, RLock):
+    _cls.__module__ = _real.__name__
+
+
 # Threads
 
 

@@ -61,7 +61,12 @@ def _look_up(host: Host, number: int) -> Pollable:
 
 
 def wait_for_any(
-    host: Host, pollables: Iterable[Pollable], look: Any, deadline_ns: int | None, call: str
+    host: Host,
+    pollables: Iterable[Pollable],
+    look: Any,
+    deadline_ns: int | None,
+    call: str,
+    subject: object = None,
 ) -> Any:
     """Call `look()` until it finds something; wait in between for any of the pollables.
 
@@ -84,7 +89,7 @@ def wait_for_any(
         pollable.add_waiter(task)
     try:
         while True:
-            in_time = scheduler.suspend(deadline_ns, call, None)
+            in_time = scheduler.suspend(deadline_ns, call, subject)
             found = look()
             if found or not in_time:
                 return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import math
 import signal
 import socket
 import ssl
@@ -17,8 +18,7 @@ import pytest
 import trustme
 
 from simnet import threads
-from simnet.aio import Unsupported
-from simnet.errors import Deadlock, NoCurrentHost
+from simnet.errors import Deadlock, NoCurrentHost, Unsupported
 from simnet.host import Host
 from simnet.world import World
 
@@ -135,6 +135,16 @@ def test_a_loop_that_can_never_go_on_is_a_deadlock(host: Host) -> None:
         loop.run_until_complete(asyncio.Event().wait())
     loop.run_until_complete(_cancel_the_rest())
     loop.close()
+
+
+def test_to_sleep_for_ever_is_a_deadlock(host: Host) -> None:
+    """Nothing can come of a timer that never fires, and it may be cancelled."""
+    loop = host.event_loop()
+    with pytest.raises(Deadlock):
+        loop.run_until_complete(asyncio.sleep(math.inf))
+    loop.run_until_complete(_cancel_the_rest())
+    loop.close()
+    assert host.world.now == 0
 
 
 # Streams and transports
@@ -593,6 +603,7 @@ def test_asynchronous_generators_end_with_their_loop(host: Host) -> None:
 
 def test_what_would_reach_the_real_system_is_refused(host: Host) -> None:
     """Subprocesses, pipes, signal handlers, real threads: each says why."""
+    before = set(threading.enumerate())
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -614,7 +625,7 @@ def test_what_would_reach_the_real_system_is_refused(host: Host) -> None:
                 loop.set_default_executor(pool)
 
     run(host, main)
-    assert threading.active_count() == 1
+    assert set(threading.enumerate()) <= before
 
 
 # The world's loop

@@ -131,6 +131,20 @@ def test_only_the_scheduler_knows_greenlets() -> None:
     assert {name for name, found in IMPORTS.items() if "greenlet" in found} == {"simnet.scheduler"}
 
 
+def test_only_its_own_modules_need_trio() -> None:
+    """It is optional: nothing else imports it, and nothing but a host asked for it imports them."""
+    own = {name for name in SIMULATOR if name.startswith("simnet.trio_")}
+    need = {
+        name for name, found in IMPORTS.items() if any(o.split(".")[0] == "trio" for o in found)
+    }
+    assert need == own
+    code = "import sys, simnet.world, simnet.patching.patch; print('trio' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "False\n"
+
+
 @pytest.mark.parametrize("name", SIMULATOR)
 def test_the_simulator_knows_no_other_backend(name: str) -> None:
     """The command line, the plugin and the tests load backends by name."""

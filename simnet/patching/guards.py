@@ -32,6 +32,9 @@ from simnet.patching.places import INFRASTRUCTURE, Place, in_class, in_dict
 # An address that may be reached: a host alone, or with its port.
 Allowed = str | tuple[str, int]
 
+# ctypes.util.find_library asks the linker where a library is, in a process of its own.
+_HARMLESS = frozenset(("ctypes",))
+
 _allowed: list[frozenset[Allowed]] = []
 _ignored: list[frozenset[str]] = []
 
@@ -44,7 +47,7 @@ def _caller() -> tuple[FrameType | None, bool]:
     """The innermost frame that is not the simulator's, and whether test tools are behind it."""
     frame: FrameType | None = sys._getframe(1)
     first = None
-    ignored = INFRASTRUCTURE.union(*_ignored)
+    ignored = INFRASTRUCTURE.union(_HARMLESS, *_ignored)
     while frame is not None:
         package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
         if package in ignored:

@@ -11,8 +11,10 @@ commonest of those objects follow), subclasses of the real `socket.socket` that 
 
 from __future__ import annotations
 
+import _socket
 import asyncio.events
 import importlib.abc
+import socket
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -21,10 +23,10 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from simnet import threads
+from simnet import stdlib, threads
 from simnet.current import current_host, pop_stand_in, push_stand_in
 from simnet.errors import ForeignThread
-from simnet.patching import entropy, guards, old_objects, watchdog
+from simnet.patching import entropy, guards, old_objects, trio_runs, watchdog
 from simnet.patching.places import INFRASTRUCTURE, Place, Places
 from simnet.patching.twins import MODULES, Twins
 
@@ -41,6 +43,9 @@ def _make_twins() -> Twins:
     twins = Twins()
     for real, twin in MODULES:
         twins.add_modules(real, twin)
+    # Libraries hold methods of sockets too, to call them with a socket.
+    twins.add_methods(_socket.socket, stdlib.c_module.socket)
+    twins.add_methods(socket.socket, stdlib.module.socket)
     return twins
 
 
@@ -78,18 +83,18 @@ class _InForce:
     @contextmanager
     def changed(self) -> Iterator[None]:
         """The changes, within a block."""
-        finder = _NoUvloop()
+        finders = (_NoUvloop(), trio_runs.Finder(self._put))
         policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
         try:
             self._swap_modules()
             self._put_twins()
             self._rebase(self._ignore)
             for place, instead in (*old_objects.places(), *guards.places()):
-                self._places.append(place)
-                place.put(instead)
+                self._put(place, instead)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
-            sys.meta_path.insert(0, finder)
+            finders[1].change_what_is_there()
+            sys.meta_path[:0] = finders
             for methods in (*old_objects.METHODS, *guards.METHODS):
                 methods.install()
             yield
@@ -97,8 +102,9 @@ class _InForce:
             for methods in (*old_objects.METHODS, *guards.METHODS):
                 methods.remove()
             old_objects.forget()
-            if finder in sys.meta_path:
-                sys.meta_path.remove(finder)
+            for finder in finders:
+                if finder in sys.meta_path:
+                    sys.meta_path.remove(finder)
             asyncio.events._event_loop_policy = policy  # type: ignore[attr-defined]
             self._give_back()
 
@@ -110,15 +116,23 @@ class _InForce:
             self._modules[real.__name__] = real
             sys.modules[real.__name__] = twin
 
+    def _put(self, place: Place, instead: Any) -> None:
+        self._places.append(place)
+        place.put(instead)
+
     def _put_twins(self) -> None:
         for place in _all_places.find(self._ignore):
-            held = place.held
-            if _twins.is_twin(held):
+            if _twins.is_twin(place.held):
                 # Somebody took it from the simulator itself, and shall keep it.
                 self._kept.add(place.where)
                 continue
-            self._places.append(place)
-            place.put(_per_task(held) if isinstance(held, _Local) else _twins.twin_of(held))
+            if isinstance(place.held, _Local):
+                _make_per_task(place.held, place.name)
+            self._put(place, _twins.twin_of(place.held))
+        for real, twin in _per_task:
+            here = vars(twin)
+            here.clear()
+            here.update(vars(real))
 
     def _rebase(self, ignore: frozenset[str]) -> None:
         """Let classes derived from real ones (threads, queues) derive from the twins."""
@@ -145,7 +159,7 @@ class _InForce:
     def _give_back(self) -> None:
         for derived, bases in self._rebased:
             derived.__bases__ = bases
-        for place in self._places:
+        for place in reversed(self._places):
             place.put(place.held)
         for name, module in self._modules.items():
             sys.modules[name] = module
@@ -167,18 +181,27 @@ def _derive_from_real(derived: type, real: type, twin: type) -> None:
         return
 
 
-def _per_task(real: Any) -> Any:
-    """A thread-local object for the tasks, with what this thread had in the real one."""
+# Thread-local objects with their twins.
+_per_task: list[tuple[Any, Any]] = []
+
+
+def _make_per_task(real: Any, name: str) -> None:
+    """Give a thread-local object a twin for tasks, the same for all who hold it, and for good.
+
+    Modules that are imported within the patch take it from others: it has to be known again.
+    """
+    if _twins.twin_of(real) is not real:
+        return
     cls: Any = _SimulatedLocal
     if type(real) is not _Local:
         if type(real).__init__ is not object.__init__:
-            return real
+            return
         names = {k: v for k, v in vars(type(real)).items() if k not in ("__dict__", "__weakref__")}
         cls = type(type(real).__name__, (_SimulatedLocal,), names)
-    simulated = cls()
-    for name, value in vars(real).items():
-        setattr(simulated, name, value)
-    return simulated
+    twin = cls()
+    _twins.add(name, real, twin)
+    _twin_places.add(twin)
+    _per_task.append((real, twin))
 
 
 _in_force: list[_InForce] = []

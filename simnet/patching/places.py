@@ -202,6 +202,11 @@ class Places:
         self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
         self._left_alone: dict[str, bool] = {}
 
+    def add(self, wanted: object) -> None:
+        """Look for this too: among the names of modules, and deeper in those not searched yet."""
+        self._objects.append(wanted)
+        self._ids.add(id(wanted))
+
     def _wanted(self, value: Any) -> bool:
         return id(value) in self._ids or type(value) in self._types
 

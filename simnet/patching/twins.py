@@ -23,12 +23,19 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from types import BuiltinFunctionType, BuiltinMethodType, FunctionType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    BuiltinMethodType,
+    FunctionType,
+    MethodDescriptorType,
+    ModuleType,
+)
 from typing import Any
 
 from simnet import aio, alarms, locks, stdlib, threads, times
 
 _REPLACEABLE = (FunctionType, BuiltinFunctionType, BuiltinMethodType, type)
+_METHODS = (FunctionType, MethodDescriptorType)
 
 
 def _make_queue_module() -> ModuleType:
@@ -82,6 +89,12 @@ class Twins:
                 continue
             if isinstance(value, _REPLACEABLE):
                 self.add(name, value, other)
+
+    def add_methods(self, real: type, twin: type) -> None:
+        """The methods of a class, as functions that are called with an object of it."""
+        for name, method in vars(real).items():
+            if isinstance(method, _METHODS) and not name.startswith("__"):
+                self.add(name, method, getattr(twin, name, method))
 
     def reals(self) -> Iterator[Any]:
         """Everything that something stands in for."""
