@@ -2,9 +2,10 @@
 
 `alarm`, `setitimer(ITIMER_REAL)`, `getitimer` and `pause` are the world's; the handler of SIGALRM
 runs in the code outside all tasks, as signals reach the main thread, and a call that it interrupts
-goes on afterwards (PEP 475). All else is the real module's: signals reach the process.
+goes on afterwards (PEP 475). Simulated descriptors can be woken (descriptor_calls/wakeup.py). All
+else is the real module's: signals reach the process.
 
-Not modelled: timers of the processor's time, waiting for signals with `sigwait` and its kin.
+Not modelled: timers of the processor's time. Refused: `sigwait` and its kin.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from weakref import WeakKeyDictionary
 from simnet import locks
 from simnet.clock import SECOND_NS, Timer, nanoseconds
 from simnet.current import in_foreign_thread, the_host
+from simnet.descriptor_calls import wakeup
 from simnet.errors import SimnetError
 from simnet.readiness import POLLIN, Pollable
 
@@ -133,12 +135,26 @@ def pthread_kill(thread_id: int, signalnum: int, /) -> None:
         _real.raise_signal(signalnum)
 
 
+def _refuse_wait(name: str) -> Any:
+    real = getattr(_real, name)
+
+    def refuse(*args: Any) -> Any:
+        if in_foreign_thread():
+            return real(*args)
+        raise SimnetError(f"signal.{name}() would wait in real time: use pause(), or a handler")
+
+    refuse.__name__ = name
+    return refuse
+
+
 REPLACED: dict[str, Any] = {
+    **wakeup.REPLACED,
     "alarm": alarm,
     "setitimer": setitimer,
     "getitimer": getitimer,
     "pause": pause,
     "pthread_kill": pthread_kill,
+    **{name: _refuse_wait(name) for name in ("sigwait", "sigwaitinfo", "sigtimedwait")},
 }
 
 

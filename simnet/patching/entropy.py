@@ -17,6 +17,7 @@ from simnet.decisions import Stream
 from simnet.patching.places import Places
 
 _urandom = os.urandom
+_getrandom = os.getrandom
 _uuid1 = uuid.uuid1
 # What the host's network interface is called: locally administered (RFC 9562, section 6.10).
 _NODE = 0x02_00_00_00_00_00
@@ -37,6 +38,13 @@ def urandom(size: int, /) -> bytes:
     return _stream().bits(8 * size).to_bytes(size, "big") if size else b""
 
 
+def getrandom(size: int, flags: int = 0) -> bytes:
+    """Obtain a series of random bytes."""
+    if in_foreign_thread() or not isinstance(size, int) or size < 0:
+        return _getrandom(size, flags)
+    return urandom(size)
+
+
 def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
     """Generate a UUID from a host ID, sequence number, and the current time."""
     if in_foreign_thread():
@@ -45,7 +53,7 @@ def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
     return _uuid1(_NODE if node is None else node, number)
 
 
-_REPLACED = ((os.urandom, urandom), (uuid.uuid1, uuid1))
+_REPLACED = ((os.urandom, urandom), (os.getrandom, getrandom), (uuid.uuid1, uuid1))
 _places = Places(real for real, _ in _REPLACED)
 _simulated_places = Places(simulated for _, simulated in _REPLACED)
 _seed = random.Random.seed

@@ -147,6 +147,10 @@ def _on_process(call: str, *args: Any, **kwargs: Any) -> None:
     )
 
 
+def _on_timer(call: str, *args: Any, **kwargs: Any) -> None:
+    _refuse(f"{call} would count real time", "use a timeout, a thread or signal.setitimer")
+
+
 def _on_thread(call: str, thread: Any, *args: Any, **kwargs: Any) -> None:
     _refuse(f"{thread!r} would run outside the world", _OUTSIDE)
 
@@ -170,16 +174,20 @@ _NAME_CALLS = ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "gethostbyadd
 _PROCESS_CALLS = ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system", "execv", "execve")
 
 
+_TIMER_CALLS = tuple(name for name in dir(os) if name.startswith("timerfd_"))
+
+
 def places() -> list[tuple[Place, Any]]:
     """Functions of the real modules, and what guards them."""
     found: list[tuple[Place, Any]] = []
     for name in _NAME_CALLS:
         place = in_dict(vars(_socket), name)
         found.append((place, _guard(name, place.held, _on_name)))
-    for name in _PROCESS_CALLS:
+    for name in (*_PROCESS_CALLS, *_TIMER_CALLS):
+        check = _on_timer if name in _TIMER_CALLS else _on_process
         for module in (os, sys.modules["posix"]):
             place = in_dict(vars(module), name)
-            found.append((place, _guard(f"os.{name}", place.held, _on_process)))
+            found.append((place, _guard(f"os.{name}", place.held, check)))
     for cls, name, call, check in (
         (subprocess.Popen, "_execute_child", "subprocess.Popen", _on_process),
         (threading.Thread, "start", "start", _on_thread),

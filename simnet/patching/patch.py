@@ -14,7 +14,9 @@ from __future__ import annotations
 import _socket
 import asyncio.events
 import importlib.abc
+import os
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -23,11 +25,11 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from simnet import stdlib, threads
+from simnet import descriptor_calls, stdlib, threads
 from simnet.current import current_host, pop_stand_in, push_stand_in
 from simnet.errors import ForeignThread
 from simnet.patching import entropy, guards, old_objects, trio_runs, watchdog
-from simnet.patching.places import INFRASTRUCTURE, Place, Places
+from simnet.patching.places import INFRASTRUCTURE, Place, Places, in_dict
 from simnet.patching.twins import MODULES, Twins
 
 if TYPE_CHECKING:
@@ -43,10 +45,33 @@ def _make_twins() -> Twins:
     twins = Twins()
     for real, twin in MODULES:
         twins.add_modules(real, twin)
+    for module, names in descriptor_calls.REPLACED.items():
+        for name, value in names.items():
+            # (Functions of `signal` are in its twin.)
+            if callable(value) and module != "signal":
+                twins.add(name, vars(sys.modules[module])[name], value)
     # Libraries hold methods of sockets too, to call them with a socket.
     twins.add_methods(_socket.socket, stdlib.c_module.socket)
     twins.add_methods(socket.socket, stdlib.module.socket)
     return twins
+
+
+# The real functions, for the module that starts processes: its pipes lead out of the simulation.
+_real_os = ModuleType("os")
+_real_os.__dict__.update(vars(os))
+# C modules with some functions replaced: their own names are not searched.
+_HOMES = {"os": "posix", "fcntl": "fcntl", "builtins": "builtins"}
+
+
+def _home_places() -> Iterator[tuple[Place, Any]]:
+    """The replaced functions of C modules, and what describes functions of `os`."""
+    yield in_dict(vars(subprocess), "os"), _real_os
+    for module, home in _HOMES.items():
+        for name, value in descriptor_calls.REPLACED[module].items():
+            if callable(value) and name in vars(sys.modules[home]):
+                yield in_dict(vars(sys.modules[home]), name), value
+            elif not callable(value):
+                yield in_dict(vars(sys.modules[module]), name), value
 
 
 _twins = _make_twins()
@@ -89,7 +114,7 @@ class _InForce:
             self._swap_modules()
             self._put_twins()
             self._rebase(self._ignore)
-            for place, instead in (*old_objects.places(), *guards.places()):
+            for place, instead in (*old_objects.places(), *_home_places(), *guards.places()):
                 self._put(place, instead)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
