@@ -87,6 +87,12 @@ def failed(call: str, error: OSError) -> OSError:
     return _made(ssl.SSLEOFError, ssl.SSL_ERROR_EOF, text)  # type: ignore[no-any-return]
 
 
+def ended(call: str) -> ssl.SSLError:
+    """A call failed on a connection that the peer has ended properly."""
+    text = f"TLS/SSL connection has been closed (EOF) (_ssl.c:{_LINES[call]})"
+    return _made(ssl.SSLZeroReturnError, ssl.SSL_ERROR_ZERO_RETURN, text)  # type: ignore[no-any-return]
+
+
 def gone(call: str) -> ssl.SSLError:
     """The socket object has been deleted."""
     number, text = _GONE[call]

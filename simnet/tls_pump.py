@@ -51,6 +51,15 @@ class _Call:
     def may_wait(self) -> bool:
         return self.sock._timeout_ns != 0  # type: ignore[no-any-return]
 
+    def wait_after(self, again: BlockingIOError, mask: int) -> None:
+        """A system call gave EAGAIN: the end, unless the socket blocks and the kernel timed it out.
+
+        The C code tries again at once then, except to shut down.
+        """
+        if not self.may_wait or self.name == "shutdown":
+            raise again
+        blocking.wait(self.sock._endpoint(), mask, None, self.name, self.sock)
+
 
 class _Turn(Pollable):
     """Whose turn it is to read, or to write: one task's at a time."""
@@ -84,6 +93,7 @@ class Pump:
 
     __slots__ = (
         "__weakref__",
+        "_farewell",
         "_head",
         "_incoming",
         "_left",
@@ -124,6 +134,8 @@ class Pump:
         # sending them.
         self._unsent = b""
         self._sending = False
+        # Whether the peer has said goodbye: a call that fails is an end then (SSL_get_error).
+        self._farewell = False
         # How much has been encrypted of a write that is not finished.
         self._taken = 0
         self._reading, self._writing = _Turn(), _Turn()
@@ -166,7 +178,10 @@ class Pump:
         """read(size, [buffer]) -> data, or a count if there is a buffer"""
         call = self._begin("read")
         arguments = (size,) if buffer is _ABSENT else (size, buffer)
-        return self._drive(call, partial(self._ssl.read, *arguments))
+        result = self._drive(call, partial(self._ssl.read, *arguments))
+        if not result and (size if buffer is _ABSENT else len(buffer)):
+            self._farewell = True
+        return result
 
     def write(self, data: Any, /) -> int:
         """write(data) -> count"""
@@ -260,20 +275,20 @@ class Pump:
                 self._unsent += self._outgoing.read()
                 count = self._send_some(call, self._unsent)
                 self._unsent = self._unsent[count:]
-        except BlockingIOError:
-            raise tls_errors.unfinished(call.name, "write") from None
         except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                raise tls_errors.timed_out(call.name, "write") from None
-            raise tls_errors.failed(call.name, error) from None
+            raise _explained(call, error, "write", self._farewell) from None
         finally:
             self._sending = False
 
     def _send_some(self, call: _Call, data: bytes) -> int:
         sock = call.sock
-        if call.deadline_ns is None:
-            return sockets.socket.send(sock, data)
-        return sock._send("send", memoryview(data), 0, None, (), call.deadline_ns)  # type: ignore[no-any-return]
+        if call.deadline_ns is not None:
+            return sock._send("send", memoryview(data), 0, None, (), call.deadline_ns)  # type: ignore[no-any-return]
+        while True:
+            try:
+                return sockets.socket.send(sock, data)
+            except BlockingIOError as again:
+                call.wait_after(again, WRITABLE)
 
     def _send_what_is_left(self, call: _Call) -> None:
         """An operation failed: its alert goes out if it can, and the failure is told anyway."""
@@ -310,12 +325,8 @@ class Pump:
     def _fetch_piece(self, call: _Call) -> None:
         try:
             data = self._receive(call, self._left or _HEAD - len(self._head))
-        except BlockingIOError:
-            raise tls_errors.unfinished(call.name, "read") from None
         except OSError as error:
-            if isinstance(error, TimeoutError) and error.errno is None:
-                raise tls_errors.timed_out(call.name, "read") from None
-            raise tls_errors.failed(call.name, error) from None
+            raise _explained(call, error, "read") from None
         if not data:
             self._incoming.write_eof()
             return
@@ -330,8 +341,11 @@ class Pump:
 
     def _receive(self, call: _Call, size: int) -> bytes:
         sock = call.sock
-        if call.deadline_ns is None:
-            return sockets.socket.recv(sock, size)
+        while call.deadline_ns is None:
+            try:
+                return sockets.socket.recv(sock, size)
+            except BlockingIOError as again:
+                call.wait_after(again, READABLE)
         endpoint = sock._endpoint()
 
         def attempt() -> Received | None:
@@ -342,6 +356,15 @@ class Pump:
         )
         sock._record(RECV, received.length)
         return received.data  # type: ignore[no-any-return]
+
+
+def _explained(call: _Call, error: OSError, direction: str, farewell: bool = False) -> OSError:
+    """What a call says of a system call that failed under it."""
+    if isinstance(error, BlockingIOError):
+        return tls_errors.unfinished(call.name, direction)
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return tls_errors.timed_out(call.name, direction)
+    return tls_errors.ended(call.name) if farewell else tls_errors.failed(call.name, error)
 
 
 def _length_of_body(head: bytes) -> int:
