@@ -37,14 +37,14 @@ def certificate(*names: str) -> trustme.LeafCert:
     return authority().issue_cert(*names)
 
 
-def server_context(version: ssl.TLSVersion | None = None, *names: str) -> ssl.SSLContext:
+def server_context(version: ssl.TLSVersion | None = None, *names: str) -> Any:
     """A server's context, as 'localhost' unless told otherwise."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate(*(names or ("localhost", "127.0.0.1"))).configure_cert(context)
     return _of_version(context, version)
 
 
-def client_context(version: ssl.TLSVersion | None = None) -> ssl.SSLContext:
+def client_context(version: ssl.TLSVersion | None = None) -> Any:
     """A client's context, which trusts the authority."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     authority().configure_trust(context)
@@ -142,6 +142,10 @@ class TLS:
         options.setdefault("server_hostname", "localhost")
         wrapped = client.wrap_socket(a, suppress_ragged_eofs=ragged, **options)
         return self.keep(wrapped), self.keep(task.result(PATIENCE))
+
+    def on_its_network(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call what makes sockets itself."""
+        return self.net.spawn(lambda: function(*args, **kwargs)).result(PATIENCE)
 
     def raw(self, sock: ssl.SSLSocket) -> Any:
         """The plain socket class under a wrapped socket, for calls past TLS."""
