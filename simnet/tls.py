@@ -10,10 +10,11 @@ memory and needs nothing of this.
 Not simulated, since it happens inside OpenSSL:
 
 * Its randomness has no seed. The bytes of handshakes and records differ from run to run, and so
-  does the digest of a world that records whole packets. Order and sizes stay, and with them every
-  decision, where nothing random has a length of its own: keys of RSA and not of elliptic curves
-  (whose signatures vary by some bytes), the same certificates, and no session tickets
-  (`context.num_tickets = 0`; a ticket may vary by a block).
+  does the digest of a world that records whole packets. Order and sizes stay, and with them times,
+  decisions and the digest of a world that does not record, as long as nothing random has a length
+  of its own. So use the same certificates, keys of RSA (a signature of an elliptic curve varies by
+  some bytes), and no session tickets (`context.num_tickets = 0`, and OP_NO_TICKET for TLS 1.2: for
+  some names and protocols one varies by a block).
 * It looks at the machine's own clock: certificates must be valid today, whatever a world's clock
   says, and sessions expire by it.
 * Its settings and files are those of the machine: trusted authorities, SSLKEYLOGFILE, ...
