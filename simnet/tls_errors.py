@@ -8,8 +8,8 @@ socket is closed, and one whose socket is no more.
 
 from __future__ import annotations
 
+import _socket
 import re
-import socket
 import ssl
 from typing import Any
 
@@ -32,10 +32,16 @@ def _complaint(thing: Any, call: str) -> OSError:
     raise AssertionError(f"{call}() of {thing!r} succeeded")
 
 
-def _over(context: Any, sock: socket.socket) -> Any:
+class _Socket(_socket.socket):
+    """A real socket that can be referred to weakly, whatever stands in `socket` by now."""
+
+
+def _over(context: Any, sock: _Socket) -> Any:
     """An object over a socket, which is closed."""
-    with sock:
+    try:
         return context._wrap_socket(sock, True)
+    finally:
+        sock.close()
 
 
 def _learn() -> tuple[dict[str, int], dict[str, tuple[Any, ...]], bool]:
@@ -46,9 +52,9 @@ def _learn() -> tuple[dict[str, int], dict[str, tuple[Any, ...]], bool]:
         found = re.search(r"\(_ssl\.c:(\d+)\)$", str(_complaint(fresh, call)))
         assert found is not None
         lines[call] = int(found[1])
-    over_none = _over(context, socket.socket())
+    over_none = _over(context, _Socket())
     gone = {call: _complaint(over_none, call).args for call in _CALLS}
-    closed = socket.socket()
+    closed = _Socket()
     failure = _complaint(_over(context, closed), "read")
     return lines, gone, isinstance(failure, ssl.SSLError)
 
