@@ -30,7 +30,6 @@ from typing import Any
 
 from simnet import sockets, stdlib
 from simnet.current import current_host
-from simnet.descriptors import FIRST
 from simnet.tls_pump import Pump
 
 # What the copy has of its own; wrap_socket() is gone since Python 3.12.
@@ -63,13 +62,9 @@ _create_real = _RealSocket._create.__func__
 _create_simulated = _SimulatedSocket._create.__func__
 
 
-def _is_simulated(sock: Any) -> bool:
-    return isinstance(sock, sockets.socket) or sock.fileno() >= FIRST
-
-
 def _create(cls: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
     """SSLSocket._create of either class: a socket of one kind becomes one of the same kind."""
-    simulated = _is_simulated(sock)
+    simulated = isinstance(sock, sockets.socket)
     if cls is _RealSocket or cls is _SimulatedSocket:
         cls = _SimulatedSocket if simulated else _RealSocket
     elif simulated is not issubclass(cls, _SimulatedSocket):
@@ -148,7 +143,10 @@ _installation = _Installation()
 
 @contextmanager
 def installed() -> Iterator[None]:
-    """Until the end of the block contexts wrap simulated sockets too; blocks may overlap."""
+    """Until the end of the block contexts wrap simulated sockets too; blocks may overlap.
+
+    Sockets that were wrapped work on after it, except that a listener cannot wrap what it accepts.
+    """
     _installation.begin()
     try:
         yield
