@@ -21,6 +21,8 @@ from simnet.world import World
 from tests.conformance.tls_pairs import (
     TLS12,
     TLS13,
+    authority,
+    certificate,
     client_context,
     receive,
     said,
@@ -305,6 +307,24 @@ def test_readers_take_turns(
     assert sorted(task.result() for task in tasks) == [b"one", b"three", b"two"]
 
 
+def test_readers_share_records_that_come_in_pieces(
+    hosts: tuple[Host, Host], opened: ExitStack
+) -> None:
+    """A record is brought by one of them at a time, whoever gets it."""
+    a, b = connected(hosts, opened)
+    hosts[0].world.link(*hosts, latency=0.05, bandwidth=10_000_000)
+    records = [bytes([number]) * 16384 for number in range(40)]
+
+    def read() -> list[bytes]:
+        return list(iter(lambda: a.recv(16384), b""))
+
+    tasks = [hosts[1].spawn(read) for _ in range(3)]
+    for record in records:
+        b.sendall(record)
+    b.shutdown(socket.SHUT_WR)
+    assert sorted(part for task in tasks for part in task.result()) == records
+
+
 def test_a_writer_that_must_not_wait_for_its_turn(
     hosts: tuple[Host, Host], opened: ExitStack
 ) -> None:
@@ -332,6 +352,29 @@ def test_one_reads_while_another_is_stuck_in_a_write(
     assert not task.done
     receive(b, 4 << 20)
     task.result()
+
+
+def test_an_answer_of_tlss_own_stands_behind_a_write(
+    hosts: tuple[Host, Host], opened: ExitStack
+) -> None:
+    """A reader that has to answer a request leaves that to the task that is stuck in a write."""
+    server, client = server_context(TLS13, "server"), client_context(TLS13)
+    certificate("the-client").configure_cert(client)
+    authority().configure_trust(server)
+    client.post_handshake_auth = server.post_handshake_auth = True
+    server.verify_mode = ssl.CERT_REQUIRED
+    a, b = connected(hosts, opened, server, client)
+    size = 4 << 20
+    task = hosts[1].spawn(a.sendall, bytes(size))
+    b.verify_client_post_handshake()
+    b.sendall(b"who are you?")
+    assert a.recv(100) == b"who are you?"
+    assert not task.done
+    assert receive(b, size) == bytes(size)
+    task.result()
+    a.sendall(b"me")
+    assert b.recv(100) == b"me"
+    assert ("DNS", "the-client") in (b.getpeercert() or {})["subjectAltName"]
 
 
 # Determinism

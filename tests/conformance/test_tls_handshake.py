@@ -117,6 +117,31 @@ def test_a_handshake_may_be_told_to_wait(secure: TLS) -> None:
     assert a.gettimeout() == 0
 
 
+@versions
+def test_a_handshake_waits_for_room(secure: TLS, version: ssl.TLSVersion) -> None:
+    """A server's answer is long, and its socket small."""
+    names = ("localhost", *(f"host-{number}.example" for number in range(3000)))
+    a, b = without_handshake(secure, server=server_context(version, *names))
+    b.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    a.setblocking(False)
+    b.setblocking(False)
+    assert said(a.do_handshake) == WANTS_READ
+    secure.net.select([b], [], [], PATIENCE)
+    text = "SSLWantWriteError: The operation did not complete (write)"
+    assert [said(b.do_handshake), said(b.do_handshake), said(b.recv, 1)] == [text] * 3
+    b.settimeout(0.02)
+    assert said(b.do_handshake) == "TimeoutError: The handshake operation timed out"
+    for sock in (a, b):
+        sock.settimeout(PATIENCE)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    task = secure.net.spawn(b.do_handshake)
+    a.do_handshake()
+    task.result(PATIENCE)
+    assert a.version() == b.version() == version.name.replace("_", ".")
+
+
 # What goes wrong
 
 
