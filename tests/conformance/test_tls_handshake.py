@@ -120,10 +120,10 @@ def test_a_handshake_may_be_told_to_wait(secure: TLS) -> None:
 @versions
 def test_a_handshake_waits_for_room(secure: TLS, version: ssl.TLSVersion) -> None:
     """A server's answer is long, and its socket small."""
-    names = ("localhost", *(f"host-{number}.example" for number in range(3000)))
+    names = ("localhost", *(f"host-{number}.example" for number in range(4000)))
     a, b = without_handshake(secure, server=server_context(version, *names))
     b.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
-    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     a.setblocking(False)
     b.setblocking(False)
     assert said(a.do_handshake) == WANTS_READ
