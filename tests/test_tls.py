@@ -377,6 +377,28 @@ def test_an_answer_of_tlss_own_stands_behind_a_write(
     assert ("DNS", "the-client") in (b.getpeercert() or {})["subjectAltName"]
 
 
+def test_a_callback_may_wait(hosts: tuple[Host, Host], opened: ExitStack) -> None:
+    """Inside OpenSSL, while others shake hands too."""
+    server = server_context(None, "server")
+    server.sni_callback = lambda *_: hosts[0].sleep(1)
+    with hosts[0].create_server(("", 443)) as listener:
+
+        def serve() -> None:
+            for _ in range(3):
+                conn = listener.accept()[0]
+                hosts[0].spawn(lambda conn=conn: server.wrap_socket(conn, server_side=True).close())
+
+        def connect() -> bytes:
+            sock = hosts[1].create_connection(("server", 443))
+            with client_context().wrap_socket(sock, server_hostname="server") as client:
+                return client.recv(1)
+
+        hosts[0].spawn(serve)
+        tasks = [hosts[1].spawn(connect) for _ in range(3)]
+        assert [task.result() for task in tasks] == [b""] * 3
+    assert 1 < hosts[0].world.now < 2
+
+
 # Determinism
 
 

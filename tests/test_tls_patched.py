@@ -57,7 +57,7 @@ def serving(host: Host) -> Iterator[None]:
     with host:
         server = Server(("", 443), Handler)
         server.socket = SERVER.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread = threading.Thread(target=server.serve_forever, args=(60.0,))
         thread.start()
     try:
         yield

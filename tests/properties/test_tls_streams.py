@@ -101,7 +101,7 @@ def written(side: Side, seed: int) -> list[bytes]:
 
 
 @given(SIDES, SIDES, LINES, st.sampled_from([TLS12, TLS13]), st.integers(0, 3))
-@examples(40)
+@examples(25)
 def test_what_was_written_is_read(
     one: Side, other: Side, line: dict[str, Any], version: ssl.TLSVersion, seed: int
 ) -> None:
