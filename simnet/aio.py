@@ -24,7 +24,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from simnet import keepers, stdlib, threads, times
+from simnet import keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
@@ -55,6 +55,7 @@ def _copy(name: str, **siblings: Any) -> Any:
     replaced = {
         "socket": stdlib.module,
         "selectors": stdlib.selectors,
+        "ssl": tls.module,
         "os": _Os(),
         "threading": threads.threading,
         "time": times.module,

@@ -25,7 +25,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from simnet import descriptor_calls, stdlib, threads
+from simnet import descriptor_calls, stdlib, threads, tls
 from simnet.current import current_host, pop_stand_in, push_stand_in
 from simnet.errors import ForeignThread
 from simnet.patching import entropy, guards, old_objects, trio_runs, watchdog
@@ -253,6 +253,7 @@ def patched(
             _in_force.append(force)
             stack.callback(_in_force.pop)
             stack.enter_context(force.changed())
+            stack.enter_context(tls.installed())
         elif _in_force[0].thread != threading.get_ident():
             raise ForeignThread("another thread of this process has patched the program")
         else:

@@ -66,6 +66,7 @@ _LEFT_ALONE = frozenset(
         "simnet",
         "socket",
         "_socket",
+        "ssl",
         "subprocess",
         "sys",
         "threading",

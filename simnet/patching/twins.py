@@ -20,6 +20,7 @@ import select
 import selectors
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ from types import (
 )
 from typing import Any
 
-from simnet import aio, alarms, locks, stdlib, threads, times
+from simnet import aio, alarms, locks, stdlib, threads, times, tls
 
 _REPLACEABLE = (FunctionType, BuiltinFunctionType, BuiltinMethodType, type)
 _METHODS = (FunctionType, MethodDescriptorType)
@@ -50,6 +51,7 @@ MODULES: tuple[tuple[ModuleType, ModuleType], ...] = (
     (socket, stdlib.module),
     (select, stdlib.select),
     (selectors, stdlib.selectors),
+    (ssl, tls.module),
     (time, times.module),
     (signal, alarms.module),
     (_thread, locks.module),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 
+from simnet import tls
 from simnet.api import Network, Socket
 from tests.conformance.differences import DIFFERENCES
 from tests.conformance.kinds import Kind, Named
+from tests.conformance.tls_pairs import TLS
 from tests.conftest import BACKENDS
 
 
@@ -43,6 +46,13 @@ def pair(net: Network, kind: Kind, sockets: ExitStack) -> tuple[Socket, Socket]:
 def listener(net: Network, named: Named, sockets: ExitStack) -> Socket:
     """A listening socket of the kind that the case is parametrized with."""
     return sockets.enter_context(named.listening(net))
+
+
+@pytest.fixture
+def secure(net: Network, backend: str, sockets: ExitStack) -> Iterator[TLS]:
+    """What makes TLS connections on the backend."""
+    with tls.installed():
+        yield TLS(net, sockets, ssl if backend == "real" else tls.module)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
