@@ -1,0 +1,42 @@
+"""Each story of this package happens twice in the same way."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import tests.libraries
+from tests.libraries.ways import Simulated
+
+
+def stories() -> Iterator[Any]:
+    """Every test that needs nothing but a place (those of TLS, whose keys differ, need more)."""
+    for module in pkgutil.iter_modules(tests.libraries.__path__, "tests.libraries."):
+        if not module.name.rpartition(".")[2].startswith("test_") or module.name == __name__:
+            continue
+        names = vars(importlib.import_module(module.name))
+        for name, function in names.items():
+            if not name.startswith("test_") or not inspect.isfunction(function):
+                continue
+            if set(inspect.signature(function).parameters) in ({"place"}, {"simulated"}):
+                marks = getattr(function, "pytestmark", [])
+                yield pytest.param(function, id=f"{module.name[16:]}-{name}", marks=marks)
+
+
+def digest(story: Callable[[Simulated], None], seed: int) -> str:
+    """What a run leaves in the trace: every packet with its bytes, and when."""
+    simulated = Simulated(seed, record=True)
+    with simulated.patched():
+        story(simulated)
+    return simulated.world.trace.digest()
+
+
+@pytest.mark.parametrize("story", list(stories()))
+def test_the_same_seed_gives_the_same_run(story: Callable[[Simulated], None]) -> None:
+    """Twice the same digest; with another seed another one."""
+    assert digest(story, 1) == digest(story, 1) != digest(story, 2)
