@@ -16,12 +16,12 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
     if request.param == "real":
         yield Loopback(tmp_path)
         return
-    with Simulated().patched() as made:
+    with Simulated(tmp_path).patched() as made:
         yield made
 
 
 @pytest.fixture
-def simulated() -> Iterator[Simulated]:
+def simulated(tmp_path: Path) -> Iterator[Simulated]:
     """A world, for what no real network does to order."""
-    with Simulated().patched() as made:
+    with Simulated(tmp_path).patched() as made:
         yield made

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 import pkgutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,8 @@ import pytest
 import tests.libraries
 from tests.libraries import test_http
 from tests.libraries.ways import Simulated
+
+Digest = Callable[[Callable[[Simulated], None], int], str]
 
 
 def stories() -> Iterator[Any]:
@@ -29,21 +33,31 @@ def stories() -> Iterator[Any]:
                 yield pytest.param(function, id=f"{module.name[16:]}-{name}", marks=marks)
 
 
-def digest(story: Callable[[Simulated], None], seed: int) -> str:
-    """What a run leaves in the trace: every packet with its bytes, and when."""
-    simulated = Simulated(seed, record=True)
-    with simulated.patched():
-        story(simulated)
-    return simulated.world.trace.digest()
+@pytest.fixture
+def digest(tmp_path: Path) -> Digest:
+    """A run of a story with a seed: what it leaves in the trace, every packet with its bytes."""
+    runs = itertools.count()
+
+    def digest(story: Callable[[Simulated], None], seed: int) -> str:
+        directory = tmp_path / f"run-{next(runs)}"
+        directory.mkdir()
+        simulated = Simulated(directory, seed, record=True)
+        with simulated.patched():
+            story(simulated)
+        return simulated.world.trace.digest()
+
+    return digest
 
 
 @pytest.mark.parametrize("story", list(stories()))
-def test_the_same_seed_gives_the_same_run(story: Callable[[Simulated], None]) -> None:
+def test_the_same_seed_gives_the_same_run(
+    story: Callable[[Simulated], None], digest: Digest
+) -> None:
     """Twice the same digest."""
     assert digest(story, 1) == digest(story, 1)
 
 
-def test_another_seed_gives_another_run() -> None:
+def test_another_seed_gives_another_run(digest: Digest) -> None:
     """Ports and sequence numbers are chosen by it."""
     story = test_http.test_a_connection_is_kept_for_several_requests
     assert digest(story, 1) != digest(story, 2)

@@ -21,6 +21,8 @@ class Place:
     address: str
     bind: str
     server: AbstractContextManager[Any]
+    # For real files.
+    directory: Path
 
     def path(self, name: str) -> str:
         """A name for a unix socket of this test."""
@@ -53,10 +55,10 @@ class Loopback(Place):
 
     def __init__(self, directory: Path) -> None:
         self.server = nullcontext()
-        self._directory = directory
+        self.directory = directory
 
     def path(self, name: str) -> str:
-        return str(self._directory / name)
+        return str(self.directory / name)
 
 
 class Simulated(Place):
@@ -67,7 +69,8 @@ class Simulated(Place):
 
     address, bind = "server", ""
 
-    def __init__(self, seed: int = 1, *, record: bool = False) -> None:
+    def __init__(self, directory: Path, seed: int = 1, *, record: bool = False) -> None:
+        self.directory = directory
         self.world = simnet.World(seed=seed, record=record)
         self.server = self.world.host("server")
         self.client = self.world.host("client")
