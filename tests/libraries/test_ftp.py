@@ -166,7 +166,7 @@ def test_a_download_that_is_reset_half_way(place: Place) -> None:
         data = ftp.transfercmd("RETR huge.bin")
         assert LONG.startswith(data.recv(1000))
         reset(data)
-        with pytest.raises(ftplib.error_temp, match="426 .*aborted"):
+        with pytest.raises(ftplib.error_temp, match="426"):
             ftp.voidresp()
         assert told == ["sent half of huge.bin"]
         assert retrieve(ftp, "greeting.txt") == b"hello\r\n"
