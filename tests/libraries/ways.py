@@ -23,6 +23,8 @@ class Place:
     server: AbstractContextManager[Any]
     # For real files.
     directory: Path
+    # How often a server looks whether it is to stop, in seconds.
+    poll = 0.5
 
     def path(self, name: str) -> str:
         """A name for a unix socket of this test."""
@@ -38,7 +40,7 @@ class Place:
     @contextmanager
     def serving(self, server: Any) -> Iterator[Any]:
         """A server of `socketserver`'s kind at work; at the end it has stopped and is closed."""
-        thread = self.serve(server.serve_forever, 0.05)
+        thread = self.serve(server.serve_forever, self.poll)
         try:
             yield server
         finally:
@@ -52,6 +54,7 @@ class Loopback(Place):
     """This machine, on which both sides are."""
 
     address = bind = "127.0.0.1"
+    poll = 0.02
 
     def __init__(self, directory: Path) -> None:
         self.server = nullcontext()
