@@ -12,14 +12,16 @@ from typing import Any
 
 import simnet
 from simnet.api import Task
+from simnet.host import Host
 
 
 class Place:
     """Where a test runs: its own code is the client's, and `with place.server:` is the server's."""
 
-    # The server, as its clients call it, and what a server binds to.
+    # The server, as its clients call it; what a server binds to; its numeric address.
     address: str
     bind: str
+    ip: str
     server: AbstractContextManager[Any]
     # For real files.
     directory: Path
@@ -53,7 +55,7 @@ class Place:
 class Loopback(Place):
     """This machine, on which both sides are."""
 
-    address = bind = "127.0.0.1"
+    address = bind = ip = "127.0.0.1"
     poll = 0.02
 
     def __init__(self, directory: Path) -> None:
@@ -71,12 +73,14 @@ class Simulated(Place):
     """
 
     address, bind = "server", ""
+    server: Host
 
     def __init__(self, directory: Path, seed: int = 1, *, record: bool = False) -> None:
         self.directory = directory
         self.world = simnet.World(seed=seed, record=record)
         self.server = self.world.host("server")
         self.client = self.world.host("client")
+        self.ip = self.server.addresses[0]
 
     def path(self, name: str) -> str:
         return f"/run/{name}"
