@@ -73,9 +73,13 @@ _SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop
 _RUNNING_LOOP = keepers.Thing(events._get_running_loop, events._set_running_loop, None)
 
 
+_task_numbers = threads.Count(1)
+
+
 class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     """An event loop of a host; what it calls back runs on that host."""
 
+    _task_factory: Any
     _default_executor: concurrent.futures.Executor | None
 
     def __init__(self, selector: Any = None, *, host: Host | None = None) -> None:
@@ -99,6 +103,12 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
             super().run_forever()
         finally:
             keeper.end()
+
+    def create_task(self, coro: Any, **kwargs: Any) -> Any:
+        if kwargs.get("name") is None and self._task_factory is None:
+            # asyncio itself counts through all worlds.
+            kwargs["name"] = f"Task-{_task_numbers.of(self._host.scheduler)}"
+        return super().create_task(coro, **kwargs)
 
     # What is called back runs on the host
 

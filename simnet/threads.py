@@ -18,6 +18,7 @@ import os
 import queue as _real_queue
 import threading as _real_threading
 from collections.abc import Callable, Iterator, MutableMapping
+from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -81,6 +82,26 @@ class _Active(MutableMapping[int, Any]):
         return len(self._here())
 
 
+class Count:
+    """Gives numbers for names, from the first one in each world, so that runs are alike."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+        self._outside = count(first)
+        self._by_world: WeakKeyDictionary[Scheduler, count[int]] = WeakKeyDictionary()
+
+    def __call__(self) -> int:
+        host = host_or_none()
+        return next(self._outside) if host is None else self.of(host.scheduler)
+
+    def of(self, scheduler: Scheduler) -> int:
+        """The next number in the world of a scheduler."""
+        numbers = self._by_world.get(scheduler)
+        if numbers is None:
+            numbers = self._by_world[scheduler] = count(self._first)
+        return next(numbers)
+
+
 class _Holder:
     """What a task's thread locals hang on."""
 
@@ -108,6 +129,7 @@ def _make_threading() -> Any:
 
     copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
+    copy._counter = Count(1)
     # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).
     copy._DeleteDummyThreadOnDel = lambda thread: None
     return copy
@@ -148,7 +170,8 @@ def _make_futures() -> tuple[Any, Any]:
     base.Future = Future
     base.Executor = concurrent.futures.Executor
     replaced["concurrent.futures"] = SimpleNamespace(_base=base)
-    pool = stdlib.execute("concurrent.futures.thread", replaced)
+    pool: Any = stdlib.execute("concurrent.futures.thread", replaced)
+    pool.ThreadPoolExecutor._counter = Count(0)
     return base, pool
 
 

@@ -128,6 +128,23 @@ def test_timers_fire_in_their_order(host: Host) -> None:
     assert seen == ["soon", "first", "second"]
 
 
+def test_names_of_tasks_count_from_the_beginning_in_each_world() -> None:
+    """A name that was given stays."""
+
+    async def name() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        return task.get_name()
+
+    async def names() -> list[str]:
+        tasks = [asyncio.create_task(name()), asyncio.create_task(name(), name="mine")]
+        return [await name(), *await asyncio.gather(*tasks)]
+
+    for _ in range(2):
+        with World() as world:
+            assert run(world.host("alone"), names) == ["Task-1", "Task-2", "mine"]
+
+
 def test_a_loop_that_can_never_go_on_is_a_deadlock(host: Host) -> None:
     """The loop waits for nothing that could happen; the report names its call."""
     loop = host.event_loop()

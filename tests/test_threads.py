@@ -64,6 +64,24 @@ def test_a_join_may_time_out(host: Host) -> None:
     thread.join()
 
 
+def test_names_count_from_the_beginning_in_each_world() -> None:
+    """Threads and pools are called the same in every run, whatever ran before it."""
+
+    def names() -> list[str]:
+        with World() as world, world.host("a"):
+            threads = [threading.Thread(target=int), threading.Thread(target=int)]
+            with futures.ThreadPoolExecutor(1) as pool:
+                threads.append(pool.submit(threading.current_thread).result())
+            return [thread.name for thread in threads]
+
+    first = names()
+    # Python 3.10 does not say what a thread runs.
+    assert [name.removesuffix(" (int)") for name in first] == [
+        *("Thread-1", "Thread-2", "ThreadPoolExecutor-0_0"),
+    ]
+    assert names() == first
+
+
 def test_identities_are_the_same_in_every_run() -> None:
     """get_ident counts tasks; current_thread is the object that was started."""
 
