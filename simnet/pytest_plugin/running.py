@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-# `worlds` so that it is loaded now: while tests run, others may have patched the library.
-from simnet.pytest_plugin import coroutines, reports, settings, worlds
+from simnet import World
+from simnet.pytest_plugin import coroutines, reports, settings
 from simnet.pytest_plugin.settings import LOOP, SEED
 from simnet.pytest_plugin.state import STATE
 
 _NAME = "simnet-running"
 _PATCHED = pytest.StashKey[bool]()
 
-assert worlds
+# Loads all of the simulator now: while a test runs, it may have replaced parts of the library.
+World().patch()
 
 
 def start(config: pytest.Config) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-import simnet
+from simnet import World
 from simnet.pytest_plugin import reports, settings
 from simnet.pytest_plugin.options import Seed
 from simnet.pytest_plugin.settings import BadMarker, Settings
@@ -29,12 +29,11 @@ __tracebackhide__ = False
 
 if TYPE_CHECKING:
     from simnet.host import Host
-    from simnet.world import World
 
 
 def make(wanted: Settings, seed: Seed, *, record: bool = False) -> World:
     """A world with its hosts and links; BadMarker, TypeError or ValueError if it cannot be."""
-    world = simnet.World(seed=seed, record=record)
+    world = World(seed=seed, record=record)
     for name, addresses in wanted.hosts.items():
         world.host(name, ip=addresses)
     for_all = {key: value for key, value in wanted.links.items() if not _is_pair(key)}
