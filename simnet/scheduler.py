@@ -10,6 +10,7 @@ The seed picks among several tasks that are ready; a single one needs no choice.
 from __future__ import annotations
 
 import contextvars
+import sys
 import threading
 import traceback
 from collections import deque
@@ -574,7 +575,11 @@ class Scheduler:
 
     def report(self) -> str:
         """Who waits for what, and where, one line each."""
-        return waits.report(self)
+        return waits.report(self, sys._getframe())
+
+    def report_of_others(self, running: FrameType | None = None) -> str:
+        """The same, from outside; the task that runs is left out unless its frame is given."""
+        return waits.report(self, running)
 
 
 def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:

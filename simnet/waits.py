@@ -6,7 +6,6 @@ that hold locks of one another.
 
 from __future__ import annotations
 
-import sys
 from types import FrameType
 from typing import TYPE_CHECKING
 
@@ -24,20 +23,23 @@ def outside(frame: FrameType | None) -> FrameType | None:
     return frame
 
 
-def report(scheduler: Scheduler) -> str:
-    """Every task of a world, one line each."""
+def report(scheduler: Scheduler, running: FrameType | None) -> str:
+    """Every task of a world, one line each; the one that runs only if its frame is given."""
     tasks = (scheduler.main, *scheduler.tasks)
     lines = [f"at {scheduler.clock.now_ns / 1e9:g} s:"]
-    lines += [f"  {_describe(task, task is scheduler.current)}" for task in tasks]
+    for task in tasks:
+        runs = task is scheduler.current
+        if not runs or running is not None:
+            lines.append(f"  {_describe(task, running if runs else task.frame())}")
     for task in scheduler.failed:
         lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
     lines += [f"  locked in a circle: {circle}" for circle in _circles(tasks)]
     return "\n".join(lines)
 
 
-def _describe(task: SimTask, runs: bool) -> str:
+def _describe(task: SimTask, innermost: FrameType | None) -> str:
     where = f" on host {task.host.name!r}" if task.host is not None else ""
-    frame = outside(sys._getframe()) if runs else task.frame()
+    frame = outside(innermost)
     line = ""
     if frame is not None:
         line = f", at {frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}"

@@ -386,6 +386,16 @@ class World(api.Topology):
             on, use_entropy=entropy, allow=allow, watchdog_seconds=watchdog, ignore=ignore
         )
 
+    def give_back(self) -> None:
+        """Once more after a patch: put the real standard library back where it is simulated.
+
+        For code that remembers what it found in the patched program, and puts it back when the
+        patch is over: pytest's `monkeypatch`, or `unittest.mock`.
+        """
+        from simnet.patching.patch import give_back
+
+        give_back()
+
     def _meant_host(self, call: str) -> Host:
         """The current host, or the only one; NoCurrentHost for a choice."""
         host = current_host.get(None)

@@ -39,6 +39,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "simnet.__main__",
         "simnet.cli",
         "simnet.pytest_plugin",
+        "simnet.pytest_plugin.*",
         "simnet.scenario",
         "simnet.scenario.*",
     ),

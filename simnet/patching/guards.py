@@ -60,6 +60,11 @@ def _caller() -> tuple[FrameType | None, bool]:
     return first, False
 
 
+def called_by_tools() -> bool:
+    """Whether it is test tools that call: nothing of the program is between them and this."""
+    return _caller()[1]
+
+
 def _refuse(what: str, instead: str) -> None:
     frame, tools = _caller()
     if tools:

@@ -22,6 +22,7 @@ from simnet import locks, times
 from simnet.clock import nanoseconds
 from simnet.current import in_foreign_thread, the_host
 from simnet.patching.c_methods import Methods, namespace
+from simnet.patching.guards import called_by_tools
 from simnet.patching.places import Place, in_dict
 from simnet.readiness import POLLIN, Pollable
 
@@ -87,6 +88,9 @@ def _acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:
         locks.check_timeout(blocking, timeout)
     if acquire(self, False):
         return True
+    if called_by_tools():
+        # They wait for threads of the real system.
+        return acquire(self, blocking, timeout)  # type: ignore[no-any-return]
     if not blocking or timeout == 0:
         the_host().scheduler.relax()
         return acquire(self, False)  # type: ignore[no-any-return]
@@ -208,7 +212,7 @@ def _put_nowait(self: Any, item: Any) -> None:
 def _get(self: Any, block: bool = True, timeout: float | None = None) -> Any:
     """get(block=True, timeout=None)"""
     get = _queue_methods["get"]
-    if in_foreign_thread() or not block or not self.empty():
+    if in_foreign_thread() or not block or not self.empty() or called_by_tools():
         return get(self, block, timeout)
     if timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")

@@ -188,14 +188,30 @@ class _InForce:
             place.put(place.held)
         for name, module in self._modules.items():
             sys.modules[name] = module
-        # What modules took that were imported meanwhile.
+        self._places.clear()
+        self._rebased.clear()
+        self._modules.clear()
+        self.take_twins_away()
+
+    def take_twins_away(self) -> None:
+        """Put real things where twins are by now: what modules took that were imported meanwhile.
+
+        Not where one was before the patch.
+        """
         for place in _twin_places.find(self._ignore):
             if place.where not in self._kept:
                 place.put(_twins.real_of(place.held, place.name))
         for real, twin in _twins.classes():
-            for derived in twin.__subclasses__():
+            below: list[type] = twin.__subclasses__()
+            for derived in below:
                 if derived not in self._derived:
                     _derive_from_real(derived, real, twin)
+
+
+def give_back() -> None:
+    """Take twins away that were put somewhere after the latest patch; nothing in one."""
+    if _latest and not _in_force:
+        _latest[0].take_twins_away()
 
 
 def _derive_from_real(derived: type, real: type, twin: type) -> None:
@@ -230,6 +246,8 @@ def _make_per_task(real: Any, name: str) -> None:
 
 
 _in_force: list[_InForce] = []
+# The latest that was: what it left alone it leaves alone when twins are taken away once more.
+_latest: list[_InForce] = []
 
 
 @contextmanager
@@ -248,6 +266,7 @@ def patched(
         stack.enter_context(watchdog.watch(host.scheduler, watchdog_seconds))
         if not _in_force:
             force = _InForce(ignored)
+            _latest[:] = [force]
             push_stand_in(host)
             stack.callback(pop_stand_in)
             _in_force.append(force)

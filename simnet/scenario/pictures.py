@@ -26,9 +26,14 @@ class Pictures:
         self._html = None if html is None else Path(html)
         self._world: Any = None
 
+    @property
+    def wanted(self) -> bool:
+        """Whether any shall be written."""
+        return self._pcap is not None or self._html is not None
+
     def watch(self, backend: Backend) -> Backend:
         """The same backend, but with networks that record, if pictures are wanted and can be."""
-        if self._pcap is None and self._html is None:
+        if not self.wanted:
             return backend
         network, world = self._watched(backend.network), self._watched(backend.world)
         return attrs.evolve(backend, network=network, world=world)
@@ -44,8 +49,12 @@ class Pictures:
         world, self._world = self._world, None
         if world is None:
             return []
-        name = _file_name(str(Path(scenario.path).with_suffix("")))
+        return self.write_world(world, str(Path(scenario.path).with_suffix("")), scenario.name)
+
+    def write_world(self, world: Any, name: str, title: str) -> list[Path]:
+        """Write what is wanted of a world that records, in files that are named so."""
         written = []
+        name = _file_name(name)
         if self._pcap is not None:
             self._pcap.mkdir(parents=True, exist_ok=True)
             for host in world.hosts:
@@ -55,7 +64,7 @@ class Pictures:
         if self._html is not None:
             self._html.mkdir(parents=True, exist_ok=True)
             file = self._html / f"{name}.html"
-            world.write_html(file, scenario.name)
+            world.write_html(file, title)
             written.append(file)
         return written
 
