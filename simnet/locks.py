@@ -8,6 +8,7 @@ without an effect on tasks), threads that outlive their world.
 from __future__ import annotations
 
 import _thread as _real
+import functools
 import signal
 import sys
 from collections.abc import Callable
@@ -249,6 +250,25 @@ class _Sentinels:
 _sentinels = _Sentinels()
 
 
+class _Unraisable:
+    """Something whose end raises what nobody can catch."""
+
+    def __del__(self) -> None:
+        raise RuntimeError
+
+
+@functools.cache
+def _unraisable_type() -> Callable[[tuple[Any, ...]], Any]:
+    """What the interpreter gives to sys.unraisablehook: it takes nothing else, and names it not."""
+    seen: list[type] = []
+    before, sys.unraisablehook = sys.unraisablehook, lambda told: seen.append(type(told))
+    try:
+        _Unraisable()
+    finally:
+        sys.unraisablehook = before
+    return seen[0]
+
+
 def _begin(
     function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> SimTask:
@@ -261,11 +281,9 @@ def _begin(
         except (SystemExit, TaskExit):
             pass
         except Exception as exc:
-            unraisable = type("UnraisableHookArgs", (), {})()
-            unraisable.exc_type, unraisable.exc_value = type(exc), exc
-            unraisable.exc_traceback, unraisable.object = exc.__traceback__, function
-            unraisable.err_msg = "Exception ignored in thread started by"
-            sys.unraisablehook(unraisable)
+            what = "Exception ignored in thread started by"
+            told = (type(exc), exc, exc.__traceback__, what, function)
+            sys.unraisablehook(_unraisable_type()(told))
         finally:
             _sentinels.release(task)
 

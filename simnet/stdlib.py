@@ -17,7 +17,7 @@ import os
 import select as _real_select
 import socket as _stdlib_socket
 import sys
-from types import ModuleType, SimpleNamespace
+from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from simnet import api, pollers, sockets
@@ -191,6 +191,10 @@ def execute(name: str, replaced: dict[str, Any]) -> ModuleType:
     copy.__dict__["__package__"] = package
     copy.__dict__["__builtins__"] = {**vars(builtins), "__import__": import_}
     exec(code, copy.__dict__)
+    for value in vars(copy).values():
+        # What it defines says, in a `repr` too, that it is of the module that it stands in for.
+        if isinstance(value, (type, FunctionType)) and value.__module__ == copy.__name__:
+            value.__module__ = name
     return copy
 
 
@@ -246,8 +250,6 @@ def _make_socket_module() -> ModuleType:
     api.Socket.register(copy.socket)
     for name in ("accept", "dup", "sendfile", "get_inheritable", "set_inheritable"):
         setattr(copy.socket, name, _on_its_host(getattr(copy.socket, name)))
-    copy.socket.__module__ = "socket"
-    copy.SocketIO.__module__ = "socket"
     return copy
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from simnet import stdlib
+from simnet import stdlib, threads
 from simnet.world import World
 
 # What the real module has and the simulated one does not, on purpose.
@@ -96,6 +96,24 @@ def test_the_best_selector_is_the_same_one() -> None:
     assert simulated.__name__ == selectors.DefaultSelector.__name__
     assert simulated is not selectors.DefaultSelector
     assert issubclass(stdlib.selectors.PollSelector, stdlib.selectors.BaseSelector)
+
+
+@pytest.mark.parametrize("name", ["SelectSelector", "PollSelector", "EpollSelector"])
+def test_each_selector_of_the_simulated_module_selects(name: str) -> None:
+    """Also the one that keeps a function in its class, which must not become a method."""
+    with World() as world, world.host("alpha") as host:
+        a, b = host.socketpair()
+        with a, b, getattr(stdlib.selectors, name)() as selector:
+            selector.register(b, selectors.EVENT_READ)
+            assert selector.select(0) == []
+            a.send(b"x")
+            assert [key.fileobj for key, _ in selector.select()] == [b]
+
+
+@pytest.mark.parametrize("value", [threads.threading.Event(), threads.queue.Queue])
+def test_what_a_simulated_module_defines_names_the_real_one_as_its_home(value: object) -> None:
+    """In a `repr`, as programs may expect it."""
+    assert repr(value).replace("<class '", "<").startswith(("<threading.Event", "<queue.Queue"))
 
 
 def test_sockets_show_themselves_as_the_real_ones_do() -> None:

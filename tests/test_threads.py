@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue as real_queue
 import signal
+import sys
 import threading as real_threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -173,6 +174,22 @@ def test_raw_threads_start_too(host: Host) -> None:
         locks.module.start_new_thread(1, ())
     with pytest.raises(TypeError, match="tuple"):
         locks.module.start_new_thread(print, [])
+
+
+def test_what_a_raw_thread_raises_is_told_by_the_interpreters_own_hook(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which takes its own type of argument alone."""
+
+    def raw() -> None:
+        raise ValueError("nobody catches this")
+
+    monkeypatch.setattr("sys.unraisablehook", sys.__unraisablehook__)
+    locks.module.start_new_thread(raw, ())
+    host.sleep(1)
+    told = capsys.readouterr().err
+    assert "Exception ignored in thread started by" in told
+    assert "ValueError: nobody catches this" in told
 
 
 def test_a_thread_needs_a_host() -> None:

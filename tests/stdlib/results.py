@@ -1,0 +1,86 @@
+"""What tests gave on the two backends, and where that differs from what is known."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+PASSED = "pass"
+SKIPPED = "skip"
+FAILED = "fail"
+
+
+@attrs.frozen
+class Result:
+    """What one test gave, and its traceback or reason."""
+
+    outcome: str
+    text: str = ""
+
+
+# By the id of the test.
+Results = Mapping[str, Result]
+
+
+@attrs.frozen
+class Row:
+    """A line of the table: how one module did on both backends."""
+
+    module: str
+    real: Counter[str]
+    sim: Counter[str]
+    # Of the tests that pass on the real kernel: how many do on the simulator too.
+    both: int
+
+    @property
+    def expected(self) -> int:
+        """How many pass on the real kernel."""
+        return self.real[PASSED]
+
+
+def row(module: str, real: Results, sim: Results) -> Row:
+    """The line of one module."""
+    return Row(
+        module,
+        Counter(result.outcome for result in real.values()),
+        Counter(result.outcome for result in sim.values()),
+        sum(passes(sim, test) for test in real if passes(real, test)),
+    )
+
+
+def total(rows: list[Row]) -> Row:
+    """The last line."""
+    real, sim = Counter[str](), Counter[str]()
+    for each in rows:
+        real += each.real
+        sim += each.sim
+    return Row("all", real, sim, sum(each.both for each in rows))
+
+
+def passes(results: Results, test: str) -> bool:
+    """Whether a test has run and passed."""
+    return test in results and results[test].outcome == PASSED
+
+
+def unexpected(real: Results | None, sim: Results, known: Mapping[str, str]) -> Iterator[str]:
+    """What contradicts the known failures, a sentence each.
+
+    Without results of the real kernel a test that is skipped, or is not there, says nothing.
+    """
+    for test, result in sim.items():
+        if result.outcome == PASSED and test in known:
+            yield f"{test} passes on the simulator, but is listed: {known[test]}"
+        elif real is None and result.outcome == FAILED and test not in known:
+            yield f"{test} fails on the simulator\n{result.text}"
+    if real is None:
+        return
+    for test in real:
+        there = sim.get(test, Result("does not run"))
+        if passes(real, test):
+            if there.outcome != PASSED and test not in known:
+                yield f"{test} passes on the real kernel; simulator: {there.outcome}\n{there.text}"
+        elif test in known and there.outcome != PASSED:
+            said = real[test]
+            yield f"{test} is listed, but the real kernel too: {said.outcome}\n{said.text}"
