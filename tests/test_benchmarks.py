@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from simnet import World
 from simnet.api import Network
-from tests.benchmarks import network
+from tests.benchmarks import doors, network
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.bodies import BENCHMARKS, Benchmark
 from tests.conftest import BACKENDS
@@ -48,6 +48,38 @@ def test_the_second_table_is_about_networks() -> None:
         f"{count} hosts, 10 connections each" for count in (2, 5, 10, 20)
     ]
     assert named["growth with the number of hosts, as a power of it"][0].startswith("time ")
+
+
+@pytest.mark.parametrize("name", doors.LOOPS)
+def test_streams_echo_over_and_over(name: str) -> None:
+    """On every event loop that is installed, and nothing is left behind."""
+    if not doors.installed(name):
+        pytest.skip(f"{name} is not installed")
+    with doors.streams(doors.LOOPS[name]) as operation:
+        operation(3)
+
+
+@pytest.mark.parametrize("simulated", [False, True], ids=["kernel", "simulator"])
+def test_requests_are_answered_over_and_over(simulated: bool) -> None:
+    """Over one connection; the threads have ended afterwards."""
+    with doors.requests(simulated) as operation:
+        operation(3)
+
+
+def test_the_third_table_is_about_unmodified_code() -> None:
+    """Streams against other loops where they are installed, http, and what patching costs."""
+    result = CliRunner().invoke(main, ["--quick", "--markdown", "--only", "doors"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
+    named = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    assert named["asyncio streams echo of 64 bytes; kernel"][4] == "2.5"
+    assert named["http.client and http.server, a request; kernel"][4] == "3"
+    assert named["a test with time.sleep(3600), making its world included"][2] == "5"
+    for name in ("async-solipsism", "simloop"):
+        row = f"asyncio streams echo of 64 bytes; {name}" in named
+        assert row != (f"{name} is not installed" in result.output)
+    (entering,) = (name for name in named if name.endswith("modules"))
+    assert int(entering.split()[-2]) >= doors.MODULES
 
 
 @pytest.mark.parametrize(("power", "factor"), [(1, 1.0), (1, 7.0), (2, 3.0)])

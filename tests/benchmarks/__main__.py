@@ -12,11 +12,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import network
+from tests.benchmarks import doors, network
 from tests.benchmarks.bodies import BENCHMARKS
 from tests.benchmarks.measure import Row, measure
 
 NETWORK_HEADINGS = ["many hosts, and links with latency", "simulator", "floor", "met"]
+DOORS_HEADINGS = ["unmodified code; against", "other, µs", "simulator, µs", "ratio"]
+DOORS_HEADINGS += ["ratio of minima", "floor", "met"]
+COSTS_HEADINGS = ["patching", "ms", "least, ms", "floor, ms", "met"]
 HEADINGS = ["", "kernel, µs", "simulator, µs", "ratio", "ratio of minima", "floor", "met"]
 
 
@@ -51,6 +54,32 @@ def network_cells(line: network.Measured) -> list[str]:
         line.value,
         line.floor,
         "" if line.met is None else "yes" if line.met else "NO",
+    ]
+
+
+def doors_cells(row: doors.Row) -> list[str]:
+    """One line of the table of unmodified code."""
+    ratio = row.ratio()
+    return [
+        row.name,
+        f"{statistics.median(row.other) * 1e6:.2f}",
+        f"{statistics.median(row.simulator) * 1e6:.2f}",
+        f"{ratio:.1f}",
+        f"{row.ratio(min):.1f}",
+        f"{row.floor:g}",
+        "yes" if ratio >= row.floor else "NO",
+    ]
+
+
+def costs_cells(cost: doors.Cost) -> list[str]:
+    """One line of the table of what patching costs."""
+    seconds, floor = statistics.median(cost.seconds), cost.floor
+    return [
+        cost.name,
+        f"{seconds * 1e3:.1f}",
+        f"{min(cost.seconds) * 1e3:.1f}",
+        "" if floor is None else f"{floor * 1e3:g}",
+        "" if floor is None else "yes" if seconds < floor else "NO",
     ]
 
 
@@ -95,6 +124,7 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
     if pin:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     rounds, seconds, scale = (3, 0.01, 0.1) if quick else (rounds, seconds, 1.0)
+    few = min(rounds, 3)
     rows = []
     for benchmark in (b for b in BENCHMARKS if only in b.name):
         click.echo(f"{benchmark.name} ...", file=sys.stderr)
@@ -102,9 +132,16 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
     if rows:
         show(HEADINGS, [cells(row) for row in rows], markdown)
         click.echo("\n" + "\n".join(notes(rows, rounds, seconds)))
+    if only in "doors":
+        click.echo("\ndoors ...", file=sys.stderr)
+        compared, remarks = doors.compare(rounds, scale)
+        click.echo()
+        show(DOORS_HEADINGS, [doors_cells(row) for row in compared], markdown)
+        click.echo()
+        show(COSTS_HEADINGS, [costs_cells(cost) for cost in doors.costs(few)], markdown)
+        click.echo("\n".join(["", f"Machine: {machine()}.", *remarks]))
     if only in "network":
         click.echo("\nnetwork ...", file=sys.stderr)
-        few = min(rounds, 3)
         lines = network.measure(few, scale=0.02 if quick else 1.0)
         click.echo()
         show(NETWORK_HEADINGS, [network_cells(line) for line in lines], markdown)
