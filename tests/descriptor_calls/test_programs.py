@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import builtins
 import fcntl
 import io
 import os
 import selectors
-import signal
 import socket
 import termios
 import threading
@@ -18,18 +16,12 @@ from typing import Any
 import pytest
 
 from simnet import World
-from simnet.descriptor_calls import REPLACED
 from simnet.descriptors import FIRST
-
-REAL_MODULES = {"os": os, "fcntl": fcntl, "io": io, "builtins": builtins, "signal": signal}
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A patched world, with every replacement in its module."""
-    for module, names in REPLACED.items():
-        for name, ours in names.items():
-            monkeypatch.setattr(REAL_MODULES[module], name, ours)
+def world() -> Iterator[World]:
+    """A patched world."""
     world = World()
     with world.patch():
         yield world
