@@ -69,10 +69,14 @@ def wrap(sock: Any) -> SocketType:
 
 
 class Clock(HostClock):
-    """The host's monotonic clock; a run that it is given to becomes a simulated one."""
+    """The host's monotonic clock; a run that it is given to becomes a simulated one.
 
-    def __init__(self, host: Host) -> None:
+    Its sockets and names too, unless the program is `patched` and finds them by itself.
+    """
+
+    def __init__(self, host: Host, *, patched: bool = False) -> None:
         super().__init__(host)
+        self._patched = patched
         # The deadline that trio waits for, by this clock.
         self.deadline = math.inf
         # What the world ended the run for.
@@ -93,8 +97,9 @@ class Clock(HostClock):
         runner.entry_queue.wakeup = bell
         runner.io_manager = _IOManager(self, runner, bell)
         runner.system_context.run(current_host.set, host)
-        trio.socket.set_custom_socket_factory(SocketFactory(host))
-        trio.socket.set_custom_hostname_resolver(HostnameResolver(host))
+        if not self._patched:
+            trio.socket.set_custom_socket_factory(SocketFactory(host))
+            trio.socket.set_custom_hostname_resolver(HostnameResolver(host))
 
     def current_time(self) -> float:
         """In seconds."""

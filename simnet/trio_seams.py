@@ -13,7 +13,7 @@ other run of trio the real one.
 from __future__ import annotations
 
 import contextvars
-import subprocess
+import itertools
 from collections.abc import Callable, MutableSequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ class HostClock(trio.abc.Clock):
         self.host = host
         # Decides who goes first of the tasks that are ready.
         self.choices: Stream = host.world.decisions.stream(f"{host.name}/trio")
+        # Numbers its worker threads.
+        self.workers = itertools.count()
 
 
 def _simulated() -> HostClock | None:
@@ -91,14 +93,26 @@ class _ThreadCache:
         # As a real thread: without the context variables of whoever starts it.
         context = contextvars.Context()
         context.run(current_host.set, host)
-        context.run(host.spawn, self._work, host, function, deliver, name=name)
+        thread = f"Trio thread {next(clock.workers)}"
+        context.run(self._start, thread, (host, function, deliver, name))
+
+    def _start(self, name: str, job: tuple[Any, ...]) -> None:
+        threads.threading.Thread(target=self._work, args=job, name=name, daemon=True).start()
 
     @staticmethod
-    def _work(host: Host, function: Callable[[], Any], deliver: Callable[..., object]) -> None:
-        keeper = TaskKeeper(host.scheduler.current, local(_threads.PARENT_TASK_DATA))
+    def _work(
+        host: Host, function: Callable[[], Any], deliver: Callable[..., object], name: str | None
+    ) -> None:
+        thread, task = threads.threading.current_thread(), host.scheduler.current
+        usual_name = thread.name
+        if name is not None:
+            thread.name = task.name = name
+        keeper = TaskKeeper(task, local(_threads.PARENT_TASK_DATA))
         keeper.begin()
         try:
-            deliver(outcome.capture(function))
+            result = outcome.capture(function)
+            thread.name = usual_name
+            deliver(result)
         finally:
             keeper.end()
 
@@ -117,24 +131,27 @@ def _answered_in_virtual_time(message: type) -> type:
 class _Subprocess:
     """In the place of the module `subprocess`."""
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(subprocess, name)
+    def __init__(self, real: Any) -> None:
+        self._real = real
 
-    @staticmethod
-    def Popen(*args: Any, **kwargs: Any) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def Popen(self, *args: Any, **kwargs: Any) -> Any:
         if current_host.get(None) is not None:
             raise Unsupported("a subprocess would run in the real system, on the real network")
-        return subprocess.Popen(*args, **kwargs)
+        return self._real.Popen(*args, **kwargs)
 
 
-_SEAMS: tuple[tuple[Any, str, Any], ...] = (
+# What makes the replacement of a name of a module from what is there.
+_SEAMS: tuple[tuple[Any, str, Callable[[Any], Any]], ...] = (
     # Trio keeps sets of tasks: they are put in order before the dice are thrown.
-    (_run, "_ALLOW_DETERMINISTIC_SCHEDULING", True),
-    (_run, "_r", _Dice(_run._r)),
-    (_thread_cache, "THREAD_CACHE", _ThreadCache(_thread_cache.THREAD_CACHE)),
-    (_threads, "Run", _answered_in_virtual_time(_threads.Run)),
-    (_threads, "RunSync", _answered_in_virtual_time(_threads.RunSync)),
-    (_subprocess, "subprocess", _Subprocess()),
+    (_run, "_ALLOW_DETERMINISTIC_SCHEDULING", lambda real: True),
+    (_run, "_r", _Dice),
+    (_thread_cache, "THREAD_CACHE", _ThreadCache),
+    (_threads, "Run", _answered_in_virtual_time),
+    (_threads, "RunSync", _answered_in_virtual_time),
+    (_subprocess, "subprocess", _Subprocess),
 )
 
 
@@ -149,8 +166,8 @@ class _Seams:
         """One more simulated run."""
         if not self._runs:
             self._real = [getattr(module, name) for module, name, _ in _SEAMS]
-            for module, name, replacement in _SEAMS:
-                setattr(module, name, replacement)
+            for (module, name, make), real in zip(_SEAMS, self._real, strict=True):
+                setattr(module, name, make(real))
         self._runs += 1
 
     def end(self) -> None:

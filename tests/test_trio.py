@@ -767,6 +767,27 @@ def test_a_worker_thread_calls_back_into_trio(host: Host) -> None:
     assert host.trio_run(main) == [3, 3.0]
 
 
+def test_a_worker_thread_has_a_name(host: Host) -> None:
+    """Reports name it; trio says in it who started it."""
+
+    first, second = host.socketpair()
+
+    def in_vain() -> None:
+        first.recv(1)
+
+    async def main() -> None:
+        await trio.to_thread.run_sync(in_vain, thread_name="a worker")
+
+    with pytest.raises(Deadlock, match="'a worker' on host 'alone': recv"):
+        host.trio_run(main)
+    # A worker cannot be cancelled: it is still there.
+    assert "a worker" in str(host.world.leftovers())
+    second.send(b"x")
+    host.world.run()
+    first.close()
+    second.close()
+
+
 def test_worker_threads_know_each_their_own_caller(host: Host) -> None:
     """What trio keeps for a thread is each worker's own."""
 

@@ -21,6 +21,7 @@ from simnet.host import Host
 from simnet.world import World
 
 REAL_RUN = dict(vars(trio_run_module))
+REAL_THREAD = [threading.Thread]  # a patch does not look into lists
 real_time = time.monotonic
 
 
@@ -135,6 +136,28 @@ def test_threads_call_back(hosts: tuple[Host, Host]) -> None:
     assert trio.run(main) == 5
 
 
+def test_threads_are_those_of_the_program(hosts: tuple[Host, Host]) -> None:
+    """With a name, and without a say in what becomes of signals."""
+
+    async def receive() -> None:
+        with trio.open_signal_receiver(signal.SIGUSR1) as received:
+            signal.raise_signal(signal.SIGUSR1)
+            async for number in received:
+                assert number == signal.SIGUSR1
+                break
+
+    def in_a_thread() -> str:
+        with pytest.raises(RuntimeError, match="main thread"):
+            trio.run(receive)
+        return threading.current_thread().name
+
+    async def main() -> str:
+        await receive()
+        return await trio.to_thread.run_sync(in_a_thread, thread_name="a worker")
+
+    assert trio.run(main) == "a worker"
+
+
 def test_a_deadlock_is_raised_as_it_is(hosts: tuple[Host, Host]) -> None:
     """Not as an internal error of trio."""
     with pytest.raises(Deadlock, match="trio"):
@@ -150,6 +173,34 @@ def test_a_clock_that_the_program_makes_is_used(hosts: tuple[Host, Host]) -> Non
 
     assert trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0)) == 3600
     assert hosts[0].world.now < 1
+
+
+def test_threads_of_other_runs_are_simulated_too(hosts: tuple[Host, Host]) -> None:
+    """Those that trio itself keeps for later: they are of one patch alone."""
+
+    async def main() -> str:
+        return await trio.to_thread.run_sync(lambda: threading.current_thread().name)
+
+    clock = trio.testing.MockClock(rate=1)
+    before = hosts[0].world.now
+    assert trio.run(main, clock=clock).startswith("<lambda> from")
+    # It is kept for ten seconds.
+    hosts[0].world.run()
+    assert hosts[0].world.now == before + 10
+
+
+def test_threads_are_not_kept_for_the_real_system() -> None:
+    """Nor is one of the real system used for a world."""
+
+    async def main() -> bool:
+        return await trio.to_thread.run_sync(
+            lambda: isinstance(threading.current_thread(), REAL_THREAD[0])
+        )
+
+    assert trio.run(main)
+    with World() as world, world.patch():
+        assert not trio.run(main, clock=trio.testing.MockClock(rate=1))
+    assert trio.run(main)
 
 
 def test_processes_are_refused(hosts: tuple[Host, Host]) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import importlib.abc
 import sys
+import threading as _real_threading
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from simnet import threads
 from simnet.current import in_foreign_thread, the_host
 from simnet.patching.places import Place, in_dict
 
@@ -27,7 +29,7 @@ def _make_clock(real: Callable[[], Any]) -> Any:
     # Here: it imports trio.
     from simnet import trio_loop
 
-    return trio_loop.Clock(the_host())
+    return trio_loop.Clock(the_host(), patched=True)
 
 
 def _change_runs(run: ModuleType, put: Put) -> None:
@@ -41,9 +43,30 @@ def _change_wakeups(wakeups: ModuleType, put: Put) -> None:
     put(in_main, lambda: in_foreign_thread() and in_main.held())
 
 
+def _change_signals(signals: ModuleType, put: Put) -> None:
+    # Asked before signals are received, which the main thread alone may do: all tasks are in it.
+    in_main = in_dict(vars(signals), "is_main_thread")
+    put(in_main, lambda: in_main.held() and _is_main(threads.threading.current_thread()))
+
+
+def _is_main(thread: Any) -> bool:
+    return thread in (threads.threading.main_thread(), _real_threading.main_thread())
+
+
+def _change_thread_cache(cache: ModuleType, put: Put) -> None:
+    # Its own, so that no thread is kept in it for another world, nor for the real system.
+    put(in_dict(vars(cache), "THREAD_CACHE"), vars(cache)["ThreadCache"]())
+    # It is given the number of a thread, and a simulated one crashes the C library.
+    named = in_dict(vars(cache), "set_os_thread_name")
+    if named.held is not None:
+        put(named, lambda *args: named.held(*args) if in_foreign_thread() else None)
+
+
 _CHANGES: dict[str, Callable[[ModuleType, Put], None]] = {
     "trio._core._run": _change_runs,
     "trio._core._wakeup_socketpair": _change_wakeups,
+    "trio._core._thread_cache": _change_thread_cache,
+    "trio._signals": _change_signals,
 }
 
 

@@ -60,7 +60,7 @@ class Story:
         async with await trio.open_tcp_stream(name, 80) as stream:
             self.say(number, "connected")
             for turn in range(3):
-                with trio.move_on_after(0.2 * (turn + 1)) as scope:
+                with trio.move_on_after(0.05 * (turn + 1)) as scope:
                     await stream.send_all(bytes([number]) * 10 ** (turn + 2))
                     await stream.receive_some()
                 self.say(number, "cut off" if scope.cancelled_caught else "answered")
@@ -105,7 +105,7 @@ class Story:
     async def any_talk(self, number: int) -> None:
         async with await anyio.connect_tcp("server", 80) as stream:
             for turn in range(3):
-                with anyio.move_on_after(0.2 * (turn + 1)) as scope:
+                with anyio.move_on_after(0.05 * (turn + 1)) as scope:
                     await stream.send(bytes([number]) * 10 ** (turn + 2))
                     await stream.receive()
                 self.say(number, "cut off" if scope.cancelled_caught else "answered")
