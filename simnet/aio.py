@@ -6,10 +6,10 @@ streams, transports and TLS are the real ones and notice nothing. Time is the wo
 keeps for each thread (the running loop, the hooks of asynchronous generators) is put aside whenever
 another task of the world runs, so that several hosts may each run a loop.
 
-Not modelled, and refused with an error: subprocesses, signal handlers of the loop (signals reach
-the process, not a simulated host), pipes of the real system, executors whose threads or processes
-are real. Calls that would go to a thread (`run_in_executor(None, ...)`, `to_thread`, looking up
-names) go to a task of the world.
+Not modelled, and refused with an error: subprocesses, pipes of the real system, executors whose
+threads or processes are real. Calls that would go to a thread (`run_in_executor(None, ...)`,
+`to_thread`, looking up names) go to a task of the world. Signals reach the process, not a host: a
+loop that handles them hears those of alarms (alarms.py) in virtual time, and others when they come.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from simnet import keepers, stdlib, threads, times, tls
+from simnet import alarms, keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
@@ -55,6 +55,7 @@ def _copy(name: str, **siblings: Any) -> Any:
     replaced = {
         "socket": stdlib.module,
         "selectors": stdlib.selectors,
+        "signal": alarms.module,
         "ssl": tls.module,
         "os": _Os(),
         "threading": threads.threading,
@@ -152,6 +153,9 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     def add_writer(self, fd: Any, callback: Any, *args: Any) -> Any:
         return self._on_host(super().add_writer, fd, callback, *args)
 
+    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> Any:
+        return self._on_host(super().add_signal_handler, sig, callback, *args)
+
     # Executors are tasks of the world
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> Any:
@@ -197,12 +201,6 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
 
     async def subprocess_shell(self, *args: Any, **kwargs: Any) -> NoReturn:
         _refuse("a subprocess would run in the real system, on the real network")
-
-    def add_signal_handler(self, sig: int, callback: Any, *args: Any) -> NoReturn:
-        _refuse("signals reach the process, not a simulated host", "use signal.signal")
-
-    def remove_signal_handler(self, sig: int) -> bool:
-        return False
 
 
 class _Local(threads.threading.local):  # type: ignore[misc, name-defined]

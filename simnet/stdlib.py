@@ -133,12 +133,16 @@ def _make_select_module() -> ModuleType:
     return module
 
 
+_real_os = {name: getattr(os, name) for name in REPLACED["os"]}
+
+
 class Os:
     """`os`, with the functions of it that know simulated descriptors."""
 
     def __getattr__(self, name: str) -> Any:
-        replaced = REPLACED["os"].get(name)
-        return getattr(os, name) if replaced is None else replaced
+        found = getattr(os, name)
+        # What somebody else has put there, a test's mock say, is what is meant.
+        return REPLACED["os"][name] if found is _real_os.get(name, self) else found
 
 
 # selectors.py tries each poller once, while it is imported, to see whether it works.

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import pytest
 import trustme
 
-from simnet import threads
+from simnet import alarms, threads
 from simnet.errors import Deadlock, NoCurrentHost, Unsupported
 from simnet.host import Host
 from simnet.world import World
@@ -615,11 +615,53 @@ def test_asynchronous_generators_end_with_their_loop(host: Host) -> None:
     assert sys.get_asyncgen_hooks() == before
 
 
+# Signals
+
+
+def test_a_loop_hears_an_alarm_in_virtual_time(host: Host) -> None:
+    """Again and again, until its handler is removed; then the old one is back."""
+    heard: list[float] = []
+    before = signal.getsignal(signal.SIGALRM)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGALRM, lambda: heard.append(loop.time()))
+        alarms.setitimer(signal.ITIMER_REAL, 60, 30)
+        await asyncio.sleep(100)
+        alarms.setitimer(signal.ITIMER_REAL, 0)
+        assert loop.remove_signal_handler(signal.SIGALRM)
+        assert not loop.remove_signal_handler(signal.SIGALRM)
+
+    try:
+        run(host, main)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert heard == [60, 90]
+
+
+def test_a_loop_of_a_task_hears_a_signal_that_the_program_sends(host: Host) -> None:
+    """Through the descriptor that it is woken by."""
+    before = signal.getsignal(signal.SIGUSR1)
+
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        heard = asyncio.Event()
+        loop.add_signal_handler(signal.SIGUSR1, heard.set)
+        loop.call_later(5, signal.raise_signal, signal.SIGUSR1)
+        await asyncio.wait_for(heard.wait(), 3600)
+        return loop.time()
+
+    try:
+        assert host.spawn(run, host, main).result() == 5
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
 # What is refused
 
 
 def test_what_would_reach_the_real_system_is_refused(host: Host) -> None:
-    """Subprocesses, pipes, signal handlers, real threads: each says why."""
+    """Subprocesses, pipes, real threads: each says why."""
     before = set(threading.enumerate())
 
     async def main() -> None:
@@ -628,9 +670,6 @@ def test_what_would_reach_the_real_system_is_refused(host: Host) -> None:
             await asyncio.create_subprocess_exec("true")
         with pytest.raises(Unsupported, match="subprocess"):
             await asyncio.create_subprocess_shell("true")
-        with pytest.raises(NotImplementedError, match="signals"):
-            loop.add_signal_handler(signal.SIGTERM, print)
-        assert not loop.remove_signal_handler(signal.SIGTERM)
         with pytest.raises(Unsupported, match="socketpair"):
             await loop.connect_read_pipe(asyncio.Protocol, None)
         with pytest.raises(Unsupported, match="socketpair"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import inspect
 import io
+import os
 import select
 import selectors
 import socket
@@ -88,6 +89,18 @@ def test_select_has_the_real_constants() -> None:
     for name in dir(select):
         if isinstance(getattr(select, name), int):
             assert getattr(stdlib.select, name) == getattr(select, name)
+
+
+def test_what_a_test_puts_into_os_is_found_by_the_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody has put anything stands what knows simulated descriptors."""
+    knowing = stdlib.Os()
+    replaced = knowing.fstat
+    assert replaced is not os.fstat
+    assert knowing.getpid is os.getpid
+    monkeypatch.setattr("os.fstat", len)
+    assert knowing.fstat is len
+    monkeypatch.undo()
+    assert knowing.fstat is replaced
 
 
 def test_the_best_selector_is_the_same_one() -> None:

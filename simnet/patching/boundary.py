@@ -65,7 +65,7 @@ REGISTRY: tuple[Entry, ...] = (
         "asyncio.unix_events",
         SIMULATED,
         "*",
-        "this Python's own loop; its subprocesses, pipes and signal handlers are refused",
+        "this Python's own loop; its subprocesses and real pipes are refused",
     ),
     # Time
     Entry(
