@@ -197,7 +197,8 @@ def test_a_server_that_crashes_in_a_download(simulated: Simulated) -> None:
             with pytest.raises(TimeoutError):
                 receive()
             assert time.monotonic() == last + 20
-            assert crashes < last < crashes + 0.2
+            # What stood in the queue of the link still came.
+            assert crashes < last < crashes + 2
             assert 0 < len(got) < len(LONG)
         world.restart("server")
 
