@@ -19,7 +19,7 @@ import contextvars
 import math
 import os
 import stat
-from asyncio import events
+from asyncio import events, tasks
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -51,6 +51,14 @@ class _Os(stdlib.Os):
     unlink = remove
 
 
+class Task(tasks.Task[T]):
+    """A task; sets of all tasks, or of those that are done, have the same order in every run."""
+
+    def __hash__(self) -> int:
+        loop: Any = self.get_loop()
+        return threads.number_of(self, loop._host.scheduler)
+
+
 def _copy(name: str, **siblings: Any) -> Any:
     replaced = {
         "socket": stdlib.module,
@@ -64,7 +72,7 @@ def _copy(name: str, **siblings: Any) -> Any:
     return stdlib.execute(f"asyncio.{name}", replaced)
 
 
-base_events = _copy("base_events")
+base_events = _copy("base_events", tasks=SimpleNamespace(**{**vars(tasks), "Task": Task}))
 selector_events = _copy("selector_events", base_events=base_events)
 unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
 _SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop

@@ -102,6 +102,22 @@ class Count:
         return next(numbers)
 
 
+_numbers = Count(1)
+
+
+def number_of(obj: Any, scheduler: Scheduler | None = None) -> int:
+    """A hash for what programs keep in sets: that by address is another in every run.
+
+    It counts, in the current world or that of the scheduler, who was first asked for it.
+    """
+    try:
+        return obj._number_in_sets  # type: ignore[no-any-return]
+    except AttributeError:
+        number = _numbers() if scheduler is None else _numbers.of(scheduler)
+        obj._number_in_sets = number
+        return number
+
+
 class _Holder:
     """What a task's thread locals hang on."""
 
@@ -130,6 +146,7 @@ def _make_threading() -> Any:
     copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)
+    copy.Thread.__hash__ = number_of
     # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).
     copy._DeleteDummyThreadOnDel = lambda thread: None
     return copy
@@ -157,6 +174,8 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
     def __init__(self) -> None:
         super().__init__()
         self._condition = threading.Condition()
+
+    __hash__ = number_of
 
 
 def _make_futures() -> tuple[Any, Any]:

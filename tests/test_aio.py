@@ -706,3 +706,33 @@ def test_equal_runs_have_equal_digests() -> None:
             return world.trace.digest()
 
     assert digest() == digest()
+
+
+def test_tasks_that_are_left_are_cancelled_in_the_same_order_in_every_run() -> None:
+    """asyncio.run() goes through the set of them; asyncio.wait() gives sets of them."""
+
+    def order() -> list[str]:
+        cancelled: list[str] = []
+
+        async def wait(name: str) -> None:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                cancelled.append(name)
+                raise
+
+        async def main() -> list[str]:
+            tasks = [asyncio.create_task(wait(str(n)), name=str(n)) for n in range(50)]
+            runs.append(tasks)  # their addresses are not used again
+            done, pending = await asyncio.wait(tasks, timeout=1)
+            assert not done
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return [task.get_name() for task in pending]
+
+        with World() as world:
+            return [*run(world.host("a"), main), *cancelled]
+
+    runs: list[Any] = []
+    assert order() == order() == order()

@@ -437,6 +437,20 @@ def test_equal_seeds_interleave_threads_equally() -> None:
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
 
 
+@pytest.mark.parametrize("kind", [threading.Thread, futures.Future], ids=["threads", "futures"])
+def test_sets_of_threads_and_futures_have_the_same_order_in_every_run(kind: Any) -> None:
+    """Pools join their threads in that order."""
+
+    def order() -> list[int]:
+        with World() as world, world.host("a"):
+            made = [kind() for _ in range(50)]
+            runs.append(made)  # their addresses are not used again
+            return [made.index(each) for each in set(made)]
+
+    runs: list[Any] = []
+    assert order() == order() == order()
+
+
 def test_the_main_thread_can_be_interrupted(host: Host) -> None:
     """The handler of the signal runs in it; a signal without one, or ignored, does nothing."""
 
