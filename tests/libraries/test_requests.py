@@ -188,7 +188,7 @@ def test_a_server_that_crashes_and_returns(simulated: Simulated) -> None:
         with simulated.server:
             server = Server(("", 80), Handler)
         with simulated.serving(server):
-            assert resting.get("http://server/b", headers=CLOSE).text == "hello from /b"
+            assert requests.get("http://server/b").text == "hello from /b"
 
 
 # urllib3
