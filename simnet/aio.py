@@ -15,6 +15,7 @@ names) go to a task of the world.
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import contextvars
 import math
 import os
@@ -28,6 +29,7 @@ from simnet import keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
+from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -88,11 +90,15 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     """An event loop of a host; what it calls back runs on that host."""
 
     _task_factory: Any
+    _transports: Any
+    # Whether somebody ended it from outside.
+    _ended = True
     _default_executor: concurrent.futures.Executor | None
 
     def __init__(self, selector: Any = None, *, host: Host | None = None) -> None:
         self._host = host or the_host()
         self._on_host(super().__init__, selector)
+        self._ended = False
         self._clock_resolution = 1e-9
 
     def __repr__(self) -> str:
@@ -108,15 +114,43 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         keeper = keepers.TaskKeeper(task, _RUNNING_LOOP, keepers.ASYNC_GENERATORS)
         keeper.begin()
         try:
+            if task.ending:
+                # What asyncio would do at its end is not done any more.
+                raise TaskExit
             super().run_forever()
+        except TaskExit:
+            self._end_where_it_stands()
+            raise
         finally:
             keeper.end()
+
+    def _end_where_it_stands(self) -> None:
+        """The world or the host has ended the task: nothing that is left complains of it later."""
+        self._ended = True
+        for transport in list(self._transports.values()):
+            inner = getattr(transport._protocol, "_app_transport", None)
+            if inner is not None:
+                inner._closed = True
+            # It is about to close, and has lost its connection: so asyncio itself has it.
+            transport._closing = True
+            transport._conn_lost += 1
+            sock, transport._sock = transport._sock, None
+            if sock is not None:
+                sock.close()
+        for left in tasks.all_tasks(self):
+            left._log_destroy_pending = False  # type: ignore[attr-defined]
+            with contextlib.suppress(BaseException):
+                left.get_coro().close()
 
     def create_task(self, coro: Any, **kwargs: Any) -> Any:
         if kwargs.get("name") is None and self._task_factory is None:
             # asyncio itself counts through all worlds.
             kwargs["name"] = f"Task-{_task_numbers.of(self._host.scheduler)}"
         return super().create_task(coro, **kwargs)
+
+    def __del__(self) -> None:
+        if not self._ended:
+            super().__del__()
 
     # What is called back runs on the host
 

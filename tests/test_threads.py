@@ -140,6 +140,16 @@ def test_a_thread_that_the_world_ends_is_no_failure(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
+def test_a_pool_that_the_world_ends_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is said of its idle threads; what fails in one is told as ever."""
+    with World() as world, world.host("a"):
+        pool = futures.ThreadPoolExecutor(1)
+        assert pool.submit(int).result() == 0
+        failing = futures.ThreadPoolExecutor(1, initializer=int, initargs=("x",))
+        assert failing.submit(int).exception() is not None
+    assert [record.message for record in caplog.records] == ["Exception in initializer:"]
+
+
 def test_locals_are_apart(host: Host) -> None:
     """threading.local: one set of attributes for each thread, made anew in each."""
 
