@@ -15,11 +15,12 @@ loop that handles them hears those of alarms (alarms.py) in virtual time, and ot
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import contextvars
 import math
 import os
 import stat
-from asyncio import events
+from asyncio import events, tasks
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -28,6 +29,7 @@ from simnet import alarms, keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
+from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -51,6 +53,14 @@ class _Os(stdlib.Os):
     unlink = remove
 
 
+class Task(tasks.Task[T]):
+    """A task; sets of all tasks, or of those that are done, have the same order in every run."""
+
+    def __hash__(self) -> int:
+        loop: Any = self.get_loop()
+        return threads.number_of(self, loop._host.scheduler)
+
+
 def _copy(name: str, **siblings: Any) -> Any:
     replaced = {
         "socket": stdlib.module,
@@ -65,7 +75,7 @@ def _copy(name: str, **siblings: Any) -> Any:
     return stdlib.execute(f"asyncio.{name}", replaced)
 
 
-base_events = _copy("base_events")
+base_events = _copy("base_events", tasks=SimpleNamespace(**{**vars(tasks), "Task": Task}))
 selector_events = _copy("selector_events", base_events=base_events)
 unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
 _SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop
@@ -81,11 +91,15 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     """An event loop of a host; what it calls back runs on that host."""
 
     _task_factory: Any
+    _transports: Any
+    # Whether somebody ended it from outside.
+    _ended = True
     _default_executor: concurrent.futures.Executor | None
 
     def __init__(self, selector: Any = None, *, host: Host | None = None) -> None:
         self._host = host or the_host()
         self._on_host(super().__init__, selector)
+        self._ended = False
         self._clock_resolution = 1e-9
 
     def __repr__(self) -> str:
@@ -101,15 +115,43 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         keeper = keepers.TaskKeeper(task, _RUNNING_LOOP, keepers.ASYNC_GENERATORS)
         keeper.begin()
         try:
+            if task.ending:
+                # What asyncio would do at its end is not done any more.
+                raise TaskExit
             super().run_forever()
+        except TaskExit:
+            self._end_where_it_stands()
+            raise
         finally:
             keeper.end()
+
+    def _end_where_it_stands(self) -> None:
+        """The world or the host has ended the task: nothing that is left complains of it later."""
+        self._ended = True
+        for transport in list(self._transports.values()):
+            inner = getattr(transport._protocol, "_app_transport", None)
+            if inner is not None:
+                inner._closed = True
+            # It is about to close, and has lost its connection: so asyncio itself has it.
+            transport._closing = True
+            transport._conn_lost += 1
+            sock, transport._sock = transport._sock, None
+            if sock is not None:
+                sock.close()
+        for left in tasks.all_tasks(self):
+            left._log_destroy_pending = False  # type: ignore[attr-defined]
+            with contextlib.suppress(BaseException):
+                left.get_coro().close()
 
     def create_task(self, coro: Any, **kwargs: Any) -> Any:
         if kwargs.get("name") is None and self._task_factory is None:
             # asyncio itself counts through all worlds.
             kwargs["name"] = f"Task-{_task_numbers.of(self._host.scheduler)}"
         return super().create_task(coro, **kwargs)
+
+    def __del__(self) -> None:
+        if not self._ended:
+            super().__del__()
 
     # What is called back runs on the host
 

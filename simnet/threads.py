@@ -14,8 +14,10 @@ from __future__ import annotations
 import concurrent.futures
 import concurrent.futures._base as _real_base
 import contextvars
+import logging
 import os
 import queue as _real_queue
+import sys
 import threading as _real_threading
 from collections.abc import Callable, Iterator, MutableMapping
 from itertools import count
@@ -25,6 +27,7 @@ from weakref import WeakKeyDictionary
 
 from simnet import locks, stdlib, times
 from simnet.current import host_or_none, in_foreign_thread
+from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
     from simnet.scheduler import Scheduler, SimTask
@@ -102,6 +105,22 @@ class Count:
         return next(numbers)
 
 
+_numbers = Count(1)
+
+
+def number_of(obj: Any, scheduler: Scheduler | None = None) -> int:
+    """A hash for what programs keep in sets: that by address is another in every run.
+
+    It counts, in the current world or that of the scheduler, who was first asked for it.
+    """
+    try:
+        return obj._number_in_sets  # type: ignore[no-any-return]
+    except AttributeError:
+        number = _numbers() if scheduler is None else _numbers.of(scheduler)
+        obj._number_in_sets = number
+        return number
+
+
 class _Holder:
     """What a task's thread locals hang on."""
 
@@ -130,6 +149,7 @@ def _make_threading() -> Any:
     copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)
+    copy.Thread.__hash__ = number_of
     # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).
     copy._DeleteDummyThreadOnDel = lambda thread: None
     return copy
@@ -158,6 +178,22 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]
         super().__init__()
         self._condition = threading.Condition()
 
+    __hash__ = number_of
+
+
+class _Logger:
+    """What `concurrent.futures` complains to, but not of tasks that their world has ended."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._logger, name)
+
+    def critical(self, *args: Any, **kwargs: Any) -> None:
+        if not isinstance(sys.exc_info()[1], TaskExit):
+            self._logger.critical(*args, **kwargs)
+
 
 def _make_futures() -> tuple[Any, Any]:
     """`concurrent.futures`, with a pool whose threads are tasks."""
@@ -167,6 +203,7 @@ def _make_futures() -> tuple[Any, Any]:
     for name, value in vars(_real_base).items():
         if isinstance(value, type) and issubclass(value, Exception):
             setattr(base, name, value)
+    base.LOGGER = _Logger(base.LOGGER)
     base.Future = Future
     base.Executor = concurrent.futures.Executor
     replaced["concurrent.futures"] = SimpleNamespace(_base=base)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextvars
+import gc
 import math
 import signal
 import socket
@@ -684,6 +685,54 @@ def test_what_would_reach_the_real_system_is_refused(host: Host) -> None:
     assert set(threading.enumerate()) <= before
 
 
+# Ended from outside
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["the world closes", "the host crashes"])
+def test_a_loop_that_is_ended_complains_of_nothing(
+    crash: bool, host: Host, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Its tasks and transports end where they stand, and what they try last goes nowhere."""
+    ended: list[str] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await reader.read()
+        except BaseException as exc:
+            ended.append(type(exc).__name__)
+            writer.write(b"farewell")
+            await writer.drain()
+
+    async def serve() -> None:
+        async with await asyncio.start_server(answer, "", 80) as server:
+            await server.serve_forever()
+
+    def body(server: Host) -> None:
+        try:
+            run(server, serve)
+        except Exception as exc:
+            ended.append(repr(exc))
+
+    with World() as world:
+        server, client = world.host("server"), world.host("client")
+        server.spawn(body, server)
+        client.sleep(1)
+        with client.create_connection(("server", 80)) as conn:
+            client.sleep(1)
+            if crash:
+                world.crash("server")
+                assert world.leftovers(server) == []
+                conn.settimeout(1)
+                with pytest.raises(TimeoutError):
+                    conn.recv(1)
+            else:
+                world.close()
+    gc.collect()
+    assert ended == ["GeneratorExit"]
+    assert caplog.records == []
+    assert [str(each.message) for each in recwarn] == []
+
+
 # The world's loop
 
 
@@ -745,3 +794,33 @@ def test_equal_runs_have_equal_digests() -> None:
             return world.trace.digest()
 
     assert digest() == digest()
+
+
+def test_tasks_that_are_left_are_cancelled_in_the_same_order_in_every_run() -> None:
+    """asyncio.run() goes through the set of them; asyncio.wait() gives sets of them."""
+
+    def order() -> list[str]:
+        cancelled: list[str] = []
+
+        async def wait(name: str) -> None:
+            try:
+                await asyncio.sleep(10)
+            except asyncio.CancelledError:
+                cancelled.append(name)
+                raise
+
+        async def main() -> list[str]:
+            tasks = [asyncio.create_task(wait(str(n)), name=str(n)) for n in range(50)]
+            runs.append(tasks)  # their addresses are not used again
+            done, pending = await asyncio.wait(tasks, timeout=1)
+            assert not done
+            for task in asyncio.all_tasks() - {asyncio.current_task()}:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return [task.get_name() for task in pending]
+
+        with World() as world:
+            return [*run(world.host("a"), main), *cancelled]
+
+    runs: list[Any] = []
+    assert order() == order() == order()

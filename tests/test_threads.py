@@ -140,6 +140,16 @@ def test_a_thread_that_the_world_ends_is_no_failure(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == ""
 
 
+def test_a_pool_that_the_world_ends_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is said of its idle threads; what fails in one is told as ever."""
+    with World() as world, world.host("a"):
+        pool = futures.ThreadPoolExecutor(1)
+        assert pool.submit(int).result() == 0
+        failing = futures.ThreadPoolExecutor(1, initializer=int, initargs=("x",))
+        assert failing.submit(int).exception() is not None
+    assert [record.message for record in caplog.records] == ["Exception in initializer:"]
+
+
 def test_locals_are_apart(host: Host) -> None:
     """threading.local: one set of attributes for each thread, made anew in each."""
 
@@ -435,6 +445,20 @@ def test_equal_seeds_interleave_threads_equally() -> None:
 
     assert order(1) == order(1)
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
+
+
+@pytest.mark.parametrize("kind", [threading.Thread, futures.Future], ids=["threads", "futures"])
+def test_sets_of_threads_and_futures_have_the_same_order_in_every_run(kind: Any) -> None:
+    """Pools join their threads in that order."""
+
+    def order() -> list[int]:
+        with World() as world, world.host("a"):
+            made = [kind() for _ in range(50)]
+            runs.append(made)  # their addresses are not used again
+            return [made.index(each) for each in set(made)]
+
+    runs: list[Any] = []
+    assert order() == order() == order()
 
 
 def test_the_main_thread_can_be_interrupted(host: Host) -> None:
