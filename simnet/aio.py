@@ -17,6 +17,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import contextvars
+import heapq
 import math
 import os
 import stat
@@ -78,6 +79,7 @@ def _copy(name: str, **siblings: Any) -> Any:
 base_events = _copy("base_events", tasks=SimpleNamespace(**{**vars(tasks), "Task": Task}))
 selector_events = _copy("selector_events", base_events=base_events)
 unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
+_LONGEST_WAIT = base_events.MAXIMUM_SELECT_TIMEOUT
 _SelectorEventLoop: Any = unix_events._UnixSelectorEventLoop
 
 
@@ -153,6 +155,35 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         if not self._ended:
             super().__del__()
 
+    def _run_once(self) -> None:
+        """One round; the superclass alone cares for cancelled timers and debugging."""
+        if self._timer_cancelled_count or self._debug:
+            super()._run_once()
+            return
+        ready, timers = self._ready, self._scheduled
+        timeout = None
+        if ready or self._stopping:
+            timeout = 0
+        elif timers:
+            timeout = min(max(0, timers[0]._when - self.time()), _LONGEST_WAIT)
+        found = self._selector.select(timeout)
+        if found:
+            self._process_events(found)
+        if timers:
+            self._timers_to_ready()
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
+
+    def _timers_to_ready(self) -> None:
+        timers = self._scheduled
+        now = self.time() + self._clock_resolution
+        while timers and timers[0]._when < now:
+            timer = heapq.heappop(timers)
+            timer._scheduled = False
+            self._ready.append(timer)
+
     # What is called back runs on the host
 
     def _context(self, context: contextvars.Context | None) -> contextvars.Context | None:
@@ -167,7 +198,13 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     def call_soon(
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> Any:
-        return super().call_soon(callback, *args, context=self._context(context))
+        if context is None or context.get(current_host) is not self._host:
+            context = self._context(context)
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = events.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
 
     def call_at(
         self, when: float, callback: Any, *args: Any, context: contextvars.Context | None = None

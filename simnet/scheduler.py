@@ -390,16 +390,19 @@ class Scheduler:
     def relax(self) -> None:
         """A call found nothing and will not wait: give others their turn."""
         self._spin()
-        task = self.current
-        if self.ready and not task.ending:
-            task.wake(EVERYTHING)
-            self._switch_away(task)
+        if self.ready:
+            task = self.current
+            if not task.ending:
+                task.wake(EVERYTHING)
+                self._switch_away(task)
 
     def _spin(self) -> None:
         """One more fruitless call; after many of them in a row, by whomever, time passes."""
-        self._spins += 1
-        self._count_step()
-        if self._spins >= SPINS_BEFORE_TIME_PASSES:
+        self._spins = spins = self._spins + 1
+        self.steps = steps = self.steps + 1
+        if steps > self._max_steps:
+            self._too_many_steps()
+        if spins >= SPINS_BEFORE_TIME_PASSES:
             self._spins -= SPINS_AFTER_THAT
             self.clock.advance(SPINNING_NS)
 
@@ -461,13 +464,16 @@ class Scheduler:
     def _count_step(self) -> None:
         self.steps += 1
         if self.steps > self._max_steps:
-            self.steps = 0
-            self.interrupt_main(
-                StepLimit(
-                    f"no end after {self._max_steps} steps at {self.clock.now_ns / 1e9} s; "
-                    "World(max_steps=...) allows more; " + self.report()
-                )
+            self._too_many_steps()
+
+    def _too_many_steps(self) -> None:
+        self.steps = 0
+        self.interrupt_main(
+            StepLimit(
+                f"no end after {self._max_steps} steps at {self.clock.now_ns / 1e9} s; "
+                "World(max_steps=...) allows more; " + self.report()
             )
+        )
 
     def interrupt_main(self, exception: BaseException) -> None:
         """Raise it in the code outside all tasks, which runs next."""

@@ -210,6 +210,7 @@ def _make_selectors() -> ModuleType:
         current_host.reset(token)
     # In the original it is a built-in function, which does not become a method of the class.
     copy.SelectSelector._select = staticmethod(pollers.select)
+    copy.EpollSelector.select = pollers.looks_first(copy.EpollSelector.select)
     return copy  # type: ignore[no-any-return]
 
 

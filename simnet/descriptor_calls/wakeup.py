@@ -97,6 +97,8 @@ class _Wakeup:
 
 
 _wakeup = _Wakeup()
+# Signals that may have such a handler.
+_announced: dict[int, None] = {}
 
 
 class _Announcing:
@@ -132,7 +134,10 @@ def _signal(signalnum: Any, handler: Any) -> Any:
     """signal(signalnum, handler)"""
     # SIG_DFL and SIG_IGN can not be called.
     announces = callable(handler) and not isinstance(handler, (_real.Handlers, _Announcing))
-    return _plain(_real_signal(signalnum, _Announcing(handler) if announces else handler))
+    before = _real_signal(signalnum, _Announcing(handler) if announces else handler)
+    if announces:
+        _announced[signalnum] = None
+    return _plain(before)
 
 
 def _getsignal(signalnum: Any) -> Any:
@@ -143,6 +148,16 @@ def _getsignal(signalnum: Any) -> Any:
 def _plain(handler: Any) -> Any:
     """A handler as the program gave it."""
     return handler.handler if isinstance(handler, _Announcing) else handler
+
+
+def end() -> None:
+    """A patch ends: signals are announced nowhere, and handlers are as the program gave them."""
+    _wakeup.forget()
+    while _announced:
+        signalnum, _ = _announced.popitem()
+        handler = _real_getsignal(signalnum)
+        if isinstance(handler, _Announcing):
+            _real_signal(signalnum, handler.handler)
 
 
 REPLACED = {

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnet import descriptor_calls, stdlib, threads, tls
 from simnet.current import current_host, pop_stand_in, push_stand_in
+from simnet.descriptor_calls import wakeup
 from simnet.errors import ForeignThread
 from simnet.patching import entropy, guards, old_objects, trio_runs, watchdog
 from simnet.patching.places import INFRASTRUCTURE, Place, Places, in_dict
@@ -127,6 +128,7 @@ class _InForce:
             for methods in (*old_objects.METHODS, *guards.METHODS):
                 methods.remove()
             old_objects.forget()
+            wakeup.end()
             for finder in finders:
                 if finder in sys.meta_path:
                     sys.meta_path.remove(finder)

@@ -476,13 +476,20 @@ class Tcp(ShortCut):
         state, shut = self.state, self.shut
         if state is LISTEN:
             return POLLIN | POLLRDNORM if self.accept_queue else 0
+        if state is ESTABLISHED and not (shut or self.urgent or self.error or self.flight):
+            # The commonest: nothing special.
+            mask = POLLIN | POLLRDNORM if self.queue.length >= self.settings.rcvlowat else 0
+            if self.is_writable():
+                return mask | POLLOUT | POLLWRNORM
+            self.wants_room = True
+            return mask
         mask = 0
         if shut == RCV_SHUTDOWN | SEND_SHUTDOWN or state is CLOSE:
             mask |= POLLHUP
         if shut & RCV_SHUTDOWN:
             mask |= POLLIN | POLLRDNORM | POLLRDHUP
         if state not in _OPENING:
-            target = self.rcvlowat
+            target = self.settings.rcvlowat
             if self.urgent and self.urgent_seq == self.read_edge and not self.oobinline:
                 target += 1
             if self.queue.length >= target:

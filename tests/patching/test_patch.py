@@ -11,6 +11,7 @@ import logging
 import queue
 import select
 import selectors
+import signal
 import socket
 import socketserver
 import sys
@@ -366,6 +367,15 @@ def test_everything_is_given_back(world: World) -> None:
     after = everything()
     assert after.pop("datetime.now") >= before.pop("datetime.now")
     assert after == before
+
+
+def test_handlers_of_signals_are_those_that_were_given(world: World) -> None:
+    """Also the one that a program puts back itself."""
+    before = signal.getsignal(signal.SIGINT)
+    with world.patch():
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, before)
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_who_took_a_twin_from_the_simulator_keeps_it(load: Load, world: World) -> None:
