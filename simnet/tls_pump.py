@@ -179,7 +179,7 @@ class Pump:
         call = self._begin("read")
         arguments = (size,) if buffer is _ABSENT else (size, buffer)
         result = self._drive(call, partial(self._ssl.read, *arguments))
-        if not result and (size if buffer is _ABSENT else len(buffer)):
+        if not result and (size if buffer is _ABSENT else memoryview(buffer).nbytes):
             self._farewell = True
         return result
 

@@ -279,7 +279,8 @@ def test_writers_take_turns(
     """What one writes stays together, although each of them has to wait."""
     server, client = server_context(version, "server"), client_context(version)
     a, b = connected(hosts, opened, server, client)
-    size = 400_000
+    a.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4608)
+    size = 200_000
     tasks = [hosts[1].spawn(a.write, letter * size) for letter in (b"a", b"b", b"c")]
     data = receive(b, 3 * size)
     assert sorted(data[i * size : (i + 1) * size] for i in range(3)) == [

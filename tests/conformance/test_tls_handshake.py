@@ -197,7 +197,7 @@ def test_a_greeting_of_ssl_2_is_read_whole(secure: TLS) -> None:
     """Its head is shorter than a record's; nothing after it is taken from the socket."""
     a, b = secure.plain()
     body = b"\x01\x03\x03\x00\x03\x00\x00\x00\x10\x00\x00\x2f" + bytes(range(16))
-    b.sendall((0x8000 | len(body)).to_bytes(2, "big") + body)
+    b.sendall((0x8000 | len(body)).to_bytes(2, "big") + body + b"after")
     context = server_context(TLS12)
     wrapped = context.wrap_socket(a, server_side=True, do_handshake_on_connect=False)
     secure.keep(wrapped).settimeout(0.05)
@@ -208,6 +208,7 @@ def test_a_greeting_of_ssl_2_is_read_whole(secure: TLS) -> None:
         "SSLError: [SSL: NO_SHARED_CIPHER] no shared cipher",
         b"\x15\x03\x03\x00\x02",
     )
+    assert secure.raw(wrapped).recv(100) == b"after"
 
 
 @versions
