@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from simnet.options import kept_options
+from simnet.patching import boundary
 from tests.conformance.differences import DIFFERENCES
 
 README = Path(__file__).parent.parent / "README.md"
@@ -62,3 +63,8 @@ def test_options_without_effect_are_listed() -> None:
     listed = re.search(r"<!-- kept options -->\n\n(.*?)\n\n", TEXT, re.DOTALL)
     assert listed is not None
     assert re.findall(r"`(\w+)`", listed[1]) == sorted(kept_options())
+
+
+def test_the_boundary_is_the_registrys() -> None:
+    """The table is made from it: print boundary.table()."""
+    assert f"<!-- boundary -->\n\n{boundary.table()}\n\n" in TEXT
