@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simnet.api import Network, Socket, Task
-    from simnet.errors import Deadlock, SimnetError, StepLimit
+    from simnet.errors import (
+        Deadlock,
+        ForeignThread,
+        NoCurrentHost,
+        RealCall,
+        SimnetError,
+        StepLimit,
+        Stuck,
+        Unsupported,
+    )
     from simnet.host import Host
     from simnet.views.difference import diff
     from simnet.world import World
@@ -22,6 +31,11 @@ _HOME = {
     "Socket": "simnet.api",
     "Task": "simnet.api",
     "Deadlock": "simnet.errors",
+    "ForeignThread": "simnet.errors",
+    "NoCurrentHost": "simnet.errors",
+    "RealCall": "simnet.errors",
+    "Stuck": "simnet.errors",
+    "Unsupported": "simnet.errors",
     "SimnetError": "simnet.errors",
     "StepLimit": "simnet.errors",
     "Host": "simnet.host",
@@ -31,12 +45,17 @@ _HOME = {
 
 __all__ = [
     "Deadlock",
+    "ForeignThread",
     "Host",
     "Network",
+    "NoCurrentHost",
+    "RealCall",
     "SimnetError",
     "Socket",
     "StepLimit",
+    "Stuck",
     "Task",
+    "Unsupported",
     "World",
     "__version__",
     "diff",

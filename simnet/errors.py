@@ -30,6 +30,14 @@ class Unsupported(SimnetError, NotImplementedError):
     """A simulated event loop cannot do this."""
 
 
+class RealCall(SimnetError):
+    """A patched program was about to reach the real network, or to leave the simulation."""
+
+
+class Stuck(SimnetError):
+    """Code kept the world from running for longer than its watchdog allows."""
+
+
 class Unavailable(OSError):
     """A backend cannot be had on this machine, or by this user; the message says why."""
 

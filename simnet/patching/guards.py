@@ -25,7 +25,7 @@ from types import FrameType
 from typing import Any
 
 from simnet.current import in_foreign_thread, stand_in
-from simnet.errors import SimnetError
+from simnet.errors import RealCall
 from simnet.patching.c_methods import Methods, namespace
 from simnet.patching.places import INFRASTRUCTURE, Place, in_class, in_dict
 
@@ -37,10 +37,6 @@ _HARMLESS = frozenset(("ctypes",))
 
 _allowed: list[frozenset[Allowed]] = []
 _ignored: list[frozenset[str]] = []
-
-
-class RealCall(SimnetError):
-    """A patched program was about to reach the real network, or to leave the simulation."""
 
 
 def _caller() -> tuple[FrameType | None, bool]:

@@ -22,17 +22,13 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-from simnet.errors import SimnetError
+from simnet.errors import Stuck
 from simnet.scheduler import Scheduler
 
 # Nobody uses it: the C library keeps the first ones for itself, and programs begin at SIGRTMIN.
 _SIGNAL = signal.SIGRTMAX - 1
 _DEBUGGERS = frozenset(("IPython", "bdb", "debugpy", "pdb", "pydevd"))
 _acquire = type(_thread.allocate_lock()).acquire
-
-
-class Stuck(SimnetError):
-    """Code kept the world from running for longer than its watchdog allows."""
 
 
 class _Watch:

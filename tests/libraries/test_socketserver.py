@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from simnet.patching.guards import RealCall
+from simnet.errors import RealCall
 from tests.libraries.ways import Place, Simulated, reset
 
 

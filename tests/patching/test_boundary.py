@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
+from simnet.errors import RealCall
 from simnet.patching.boundary import ALL, REFUSED, REGISTRY, SIMULATED, Entry
-from simnet.patching.guards import RealCall
 from simnet.world import World
 
 MODULES = sorted({entry.module for entry in REGISTRY})

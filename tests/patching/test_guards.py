@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from simnet.errors import SimnetError
-from simnet.patching.guards import RealCall
+from simnet.errors import RealCall, SimnetError
 from simnet.world import World
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from simnet.patching.watchdog import Stuck
+from simnet.errors import Stuck
 from simnet.world import World
 
 
