@@ -24,6 +24,7 @@ from tests.conformance.tls_pairs import (
     authority,
     certificate,
     client_context,
+    failure,
     receive,
     said,
     server_context,
@@ -267,6 +268,21 @@ def test_a_bad_line_only_takes_longer(
     assert receive(a, len(data)) == data
     task.result()
     assert world.now > 1
+
+
+@versions
+def test_the_connection_times_out(
+    hosts: tuple[Host, Host], opened: ExitStack, version: ssl.TLSVersion
+) -> None:
+    """ETIMEDOUT of the kernel's is a failed system call, no timeout of the socket's."""
+    server, client = server_context(version, "server"), client_context(version)
+    a, _ = connected(hosts, opened, server, client)
+    hosts[0].world.partition(*hosts)
+    a.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 5000)
+    a.settimeout(HOUR)
+    a.sendall(b"x")
+    answer = said(a.recv, 1)
+    assert answer == failure("TimeoutError: [Errno 110] Connection timed out", b"")
 
 
 # Several tasks on one socket

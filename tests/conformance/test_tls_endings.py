@@ -176,6 +176,18 @@ def test_something_else_than_a_record(secure: TLS, version: ssl.TLSVersion) -> N
     assert said(b.recv, 10).startswith("SSLError: [SSL: ")
 
 
+@versions
+def test_an_alert_does_not_wait_for_room(secure: TLS, version: ssl.TLSVersion) -> None:
+    """With a timeout, an error is told at once although the peer cannot be told."""
+    a, b = secure.pair(version)
+    a.setblocking(False)
+    assert said(a.send, bytes(8 << 20)).startswith("SSLWantWriteError")
+    a.settimeout(600)
+    secure.raw(b).send(b"\x99plain")
+    task = secure.net.spawn(said, a.recv, 10)
+    assert task.result(PATIENCE).startswith("SSLError: [SSL")
+
+
 # A reset
 
 
