@@ -61,8 +61,14 @@ class TaskKeeper:
         self._beneath, self._task.keeper = self._task.keeper, self
 
     def end(self) -> None:
-        """Not any more."""
-        self._task.keeper = self._beneath
+        """Not any more; others may have begun since, and go on."""
+        above = self._task.keeper
+        if above is self:
+            self._task.keeper = self._beneath
+        while isinstance(above, TaskKeeper):
+            if above._beneath is self:
+                above._beneath = self._beneath
+            above = above._beneath
 
     def leave(self) -> None:
         """Another task is about to run."""

@@ -94,6 +94,32 @@ def test_keepers_lie_on_top_of_each_other() -> None:
         in_turns(host, body)
 
 
+def test_the_lower_one_may_end_first() -> None:
+    """The other goes on, and leaves nothing behind."""
+    values = {"lower": 0, "upper": 0}
+    things = [
+        Thing(lambda key=key: values[key], lambda n, key=key: values.update({key: n}), 0)
+        for key in values
+    ]
+    with World() as world:
+        host = world.host("alone")
+
+        def body(name: str) -> None:
+            task = host.scheduler.current
+            lower, upper = (TaskKeeper(task, thing) for thing in things)
+            lower.begin()
+            upper.begin()
+            values["upper"] = len(name)
+            lower.end()
+            host.sleep(1)
+            assert values == {"lower": 0, "upper": len(name)}
+            values["upper"] = 0
+            upper.end()
+            assert task.keeper is None
+
+        in_turns(host, body)
+
+
 def test_hooks_for_asynchronous_generators_are_the_tasks() -> None:
     """Others find none."""
     with World() as world:

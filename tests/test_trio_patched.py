@@ -16,13 +16,15 @@ import trio
 import trio.testing
 from trio._core import _run as trio_run_module
 
+from simnet.descriptors import FIRST
 from simnet.errors import Deadlock, Unsupported
 from simnet.host import Host
 from simnet.world import World
 
 REAL_RUN = dict(vars(trio_run_module))
-REAL_THREAD = [threading.Thread]  # a patch does not look into lists
-real_time = time.monotonic
+# A patch does not look into lists.
+REAL_THREAD = [threading.Thread]
+REAL_TIME = [time.monotonic]
 
 
 @pytest.fixture
@@ -226,6 +228,24 @@ def test_an_interrupt_reaches_the_main_task(hosts: tuple[Host, Host]) -> None:
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def test_trio_may_keep_the_real_system() -> None:
+    """With `ignore`: its sockets and its time are real ones."""
+
+    async def main() -> None:
+        left, right = trio.socket.socketpair()
+        with left, right:
+            assert left.fileno() < FIRST
+            await left.send(b"x")
+            assert await right.recv(1) == b"x"
+        await trio.sleep(0.01)
+
+    with World() as world, world.patch(ignore=["trio"]):
+        before = REAL_TIME[0]()
+        trio.run(main)
+        assert REAL_TIME[0]() - before >= 0.01
+        assert world.now == 0
+
+
 def test_trio_is_given_back() -> None:
     """After the patch, runs are real ones."""
     with World() as world, world.patch():
@@ -237,9 +257,9 @@ def test_trio_is_given_back() -> None:
         with left, right:
             await left.send(b"x")
             assert await right.recv(1) == b"x"
-        before = real_time()
+        before = REAL_TIME[0]()
         await trio.sleep(0.01)
-        assert real_time() - before >= 0.01
+        assert REAL_TIME[0]() - before >= 0.01
 
     trio.run(main)
 

@@ -109,7 +109,7 @@ class _InForce:
     @contextmanager
     def changed(self) -> Iterator[None]:
         """The changes, within a block."""
-        finders = (_NoUvloop(), trio_runs.Finder(self._put))
+        finders = (_NoUvloop(), trio_runs.Finder(self._put, self._ignore))
         policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
         try:
             self._swap_modules()

@@ -73,17 +73,18 @@ _CHANGES: dict[str, Callable[[ModuleType, Put], None]] = {
 class Finder(importlib.abc.MetaPathFinder):
     """Changes trio, now or when it is imported."""
 
-    def __init__(self, put: Put) -> None:
+    def __init__(self, put: Put, ignore: frozenset[str]) -> None:
         self._put = put
+        self._changes = {} if "trio" in ignore else _CHANGES
 
     def change_what_is_there(self) -> None:
         """At the beginning of a patch."""
-        for name, change in _CHANGES.items():
+        for name, change in self._changes.items():
             if name in sys.modules:
                 change(sys.modules[name], self._put)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        change = _CHANGES.get(name)
+        change = self._changes.get(name)
         spec = None if change is None else PathFinder.find_spec(name, path, target)
         if change is None or spec is None or spec.loader is None:
             return None

@@ -1,0 +1,1 @@
+"""trio's own tests, as they are installed, in a patched program."""
