@@ -11,6 +11,7 @@ import _thread as _real
 import functools
 import signal
 import sys
+import threading as _real_threading
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -348,9 +349,12 @@ def _make_thread_handle(ident: int) -> _ThreadHandle:
 
 
 def _excepthook(args: Any, /) -> None:
-    """Handle an uncaught exception of a thread: it is printed, unless it only ends the thread."""
+    """Handle an uncaught exception of a thread as the process does: as a rule, print it.
+
+    One that only ends the thread is none. Test tools have a hook of their own there.
+    """
     if not issubclass(args.exc_type, TaskExit):
-        _real._excepthook(args)
+        _real_threading.excepthook(args)
 
 
 def _interrupt_main(signum: int = signal.SIGINT, /) -> None:

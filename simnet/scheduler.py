@@ -155,9 +155,13 @@ class SimTask(api.Task):
         self._ended.happened = True
         self._ended.notify(EVERYTHING)
 
+    def stack(self) -> FrameType | None:
+        """Its innermost frame, unless it runs."""
+        return self.greenlet.gr_frame if self.greenlet is not None else None
+
     def frame(self) -> FrameType | None:
         """The innermost frame of the user's code in it."""
-        return waits.outside(self.greenlet.gr_frame if self.greenlet is not None else None)
+        return waits.outside(self.stack())
 
     def __repr__(self) -> str:
         state = "done" if self.done else self.waiting[0] if self.waiting else "ready"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Modules whose frames a report leaves out: it names the line of the user's code.
 _HIDDEN = "simnet."
+# The standard library's, over simulated locks.
+_THREADING = "simnet.stdlib_threading"
 
 
 def outside(frame: FrameType | None) -> FrameType | None:
@@ -26,14 +28,16 @@ def outside(frame: FrameType | None) -> FrameType | None:
 def report(scheduler: Scheduler, running: FrameType | None) -> str:
     """Every task of a world, one line each; the one that runs only if its frame is given."""
     tasks = (scheduler.main, *scheduler.tasks)
+    frames = {task: task.stack() for task in tasks}
+    if running is None:
+        del frames[scheduler.current]
+    else:
+        frames[scheduler.current] = running
     lines = [f"at {scheduler.clock.now_ns / 1e9:g} s:"]
-    for task in tasks:
-        runs = task is scheduler.current
-        if not runs or running is not None:
-            lines.append(f"  {_describe(task, running if runs else task.frame())}")
+    lines += [f"  {_describe(task, frame)}" for task, frame in frames.items()]
     for task in scheduler.failed:
         lines.append(f"  (task {task.name!r} has ended: {task.exception_text()})")
-    lines += [f"  locked in a circle: {circle}" for circle in _circles(tasks)]
+    lines += [f"  locked in a circle: {circle}" for circle in _circles(frames)]
     return "\n".join(lines)
 
 
@@ -50,11 +54,11 @@ def _describe(task: SimTask, innermost: FrameType | None) -> str:
     return f"{task.name!r}{where}: {call}{about}{line}"
 
 
-def _circles(tasks: tuple[SimTask, ...]) -> list[str]:
+def _circles(frames: dict[SimTask, FrameType | None]) -> list[str]:
     """Tasks that wait for locks of one another, as 'a' -> 'b' -> 'a'."""
     found: list[str] = []
     seen: set[SimTask] = set()
-    for task in tasks:
+    for task in frames:
         chain: list[SimTask] = []
         following: SimTask | None = task
         while following is not None and following not in seen:
@@ -64,5 +68,15 @@ def _circles(tasks: tuple[SimTask, ...]) -> list[str]:
             following = getattr(subject, "holder", None)
         if following in chain:
             circle = [*chain[chain.index(following) :], following]
-            found.append(" -> ".join(repr(each.name) for each in circle))
+            if len(circle) > 2 or not _waits_for_notification(frames.get(task)):
+                found.append(" -> ".join(repr(each.name) for each in circle))
     return found
+
+
+def _waits_for_notification(frame: FrameType | None) -> bool:
+    """Whether it waits as Condition.wait does: taking a lock of its own that others release."""
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(_HIDDEN):
+        if frame.f_globals["__name__"] == _THREADING and frame.f_code.co_name == "wait":
+            return True
+        frame = frame.f_back
+    return False

@@ -132,6 +132,18 @@ def test_an_exception_goes_to_the_hook(host: Host, monkeypatch: pytest.MonkeyPat
     assert [args.exc_type for args in caught] == [ZeroDivisionError]
 
 
+def test_the_hook_of_the_process_hears_of_it_too(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the program has one of its own: so pytest learns of it."""
+    caught: list[Any] = []
+    monkeypatch.setattr(real_threading, "excepthook", caught.append)
+    thread = threading.Thread(target=lambda: 1 // 0)
+    thread.start()
+    thread.join()
+    assert [(args.exc_type, args.thread) for args in caught] == [(ZeroDivisionError, thread)]
+
+
 def test_a_thread_that_the_world_ends_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is printed for threads that still wait when it closes."""
     with World() as world, world.host("a") as host:
@@ -340,6 +352,13 @@ def test_a_lock_that_its_only_holder_wants_again_is_a_deadlock(host: Host) -> No
     lock.acquire()
     with pytest.raises(Deadlock, match="locked in a circle: 'main' -> 'main'"):
         lock.acquire()
+
+
+def test_waiting_for_a_notification_is_no_circle(host: Host) -> None:
+    """Though a condition waits for a lock that the waiter itself has taken."""
+    with pytest.raises(Deadlock, match="'main': acquire") as caught:
+        threading.Event().wait()
+    assert "locked in a circle" not in str(caught.value)
 
 
 def test_outside_a_host_a_free_lock_can_be_taken() -> None:

@@ -149,6 +149,9 @@ class _InForce:
 
     def _put_twins(self) -> None:
         for place in _all_places.find(self._ignore):
+            if place.now() is not place.held:
+                # Somebody has put something else there since it was found.
+                continue
             if _twins.is_twin(place.held):
                 # Somebody took it from the simulator itself, and shall keep it.
                 self._kept.add(place.where)
@@ -190,7 +193,6 @@ class _InForce:
             place.put(place.held)
         for name, module in self._modules.items():
             sys.modules[name] = module
-        self._places.clear()
         self._rebased.clear()
         self._modules.clear()
         self.take_twins_away()
@@ -198,8 +200,11 @@ class _InForce:
     def take_twins_away(self) -> None:
         """Put real things where twins are by now: what modules took that were imported meanwhile.
 
-        Not where one was before the patch.
+        Also what was put back late; but not where one was before the patch.
         """
+        for place in reversed(self._places):
+            if _twins.is_twin(place.now()):
+                place.put(place.held)
         for place in _twin_places.find(self._ignore):
             if place.where not in self._kept:
                 place.put(_twins.real_of(place.held, place.name))

@@ -88,7 +88,7 @@ _LEFT_ALONE_MODULES = frozenset(
 
 @attrs.frozen
 class Place:
-    """One reference: `put` changes it, `held` is what it holds.
+    """One reference: what it held when it was found, what it holds now; `put` changes it.
 
     `where` tells it from others: the object that holds it, by its identity, and how.
     """
@@ -96,6 +96,7 @@ class Place:
     where: tuple[int, str | int]
     name: str
     held: Any
+    now: Callable[[], Any]
     put: Callable[[Any], None]
 
 
@@ -105,7 +106,15 @@ def in_dict(names: Any, name: str) -> Place:
     def put(value: Any) -> None:
         names[name] = value
 
-    return Place((id(names), name), name, names[name], put)
+    return Place((id(names), name), name, names[name], lambda: names.get(name), put)
+
+
+def _of_namespace(cls: type, name: str) -> Callable[[], Any]:
+    def now() -> Any:
+        value = vars(cls).get(name)
+        return value.__func__ if isinstance(value, staticmethod) else value
+
+    return now
 
 
 def in_class(cls: type, name: str, held: Any) -> Place:
@@ -117,14 +126,14 @@ def in_class(cls: type, name: str, held: Any) -> Place:
             value = staticmethod(value)
         setattr(cls, name, value)
 
-    return Place((id(cls), name), name, held, put)
+    return Place((id(cls), name), name, held, _of_namespace(cls, name), put)
 
 
 def _in_static_method(cls: type, name: str, held: Any) -> Place:
     def put(value: Any) -> None:
         setattr(cls, name, staticmethod(value))
 
-    return Place((id(cls), name), name, held, put)
+    return Place((id(cls), name), name, held, _of_namespace(cls, name), put)
 
 
 def _in_defaults(function: FunctionType, index: int) -> Place:
@@ -133,15 +142,24 @@ def _in_defaults(function: FunctionType, index: int) -> Place:
         defaults[index] = value
         function.__defaults__ = tuple(defaults)
 
-    assert function.__defaults__ is not None
-    return Place((id(function), index), "", function.__defaults__[index], put)
+    def now() -> Any:
+        return (function.__defaults__ or ())[index : index + 1]
+
+    (held,) = now()
+    return Place((id(function), index), "", held, lambda: next(iter(now()), None), put)
 
 
 def _in_cell(name: str, cell: CellType) -> Place:
     def put(value: Any) -> None:
         cell.cell_contents = value
 
-    return Place((id(cell), name), name, cell.cell_contents, put)
+    def now() -> Any:
+        try:
+            return cell.cell_contents
+        except ValueError:
+            return None
+
+    return Place((id(cell), name), name, cell.cell_contents, now, put)
 
 
 def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Iterator[Place]:

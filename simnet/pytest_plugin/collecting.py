@@ -6,6 +6,7 @@ comes after those of a larger scope and of autouse, and before all others.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -141,10 +142,26 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_report_collectionfinish(
     config: pytest.Config, items: list[pytest.Item]
 ) -> str | list[str]:
-    """Say which tests `--simnet-seeds` cannot repeat."""
-    if config.getoption("--simnet-seeds") is None:
-        return []
-    single = [i for i in items if _runs_in_world(i) and is_test_case(getattr(i, "cls", None))]
-    if not single:
-        return []
-    return f"simnet: {len(single)} tests of unittest.TestCase classes run with one seed each"
+    """Say what will not be as it may have been meant."""
+    tests = [item for item in items if _runs_in_world(item)]
+    lines = []
+    if config.getoption("--simnet-seeds") is not None:
+        single = sum(is_test_case(getattr(test, "cls", None)) for test in tests)
+        if single:
+            lines.append(f"{single} tests of unittest.TestCase classes run with one seed each")
+    if tests and _coverage_is_blind():
+        lines.append(
+            "coverage misses what tasks run, unless its configuration says, under [run], "
+            "concurrency = greenlet, thread"
+        )
+    return [f"simnet: {line}" for line in lines]
+
+
+def _coverage_is_blind() -> bool:
+    """Whether lines are counted in a way that is lost where one task takes over from another."""
+    coverage = sys.modules.get("coverage")
+    current = coverage.Coverage.current() if coverage is not None else None
+    if current is None or "greenlet" in (current.get_option("run:concurrency") or ()):
+        return False
+    monitoring = getattr(sys, "monitoring", None)
+    return monitoring is None or monitoring.get_tool(monitoring.COVERAGE_ID) is None

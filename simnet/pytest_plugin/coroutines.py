@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import pytest
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __tracebackhide__ = True
 
 Loop = asyncio.AbstractEventLoop
+# Of the tasks that are fixtures: their generators, which no task knows.
+_generators: WeakKeyDictionary[asyncio.Task[Any], AsyncGenerator[Any, None]] = WeakKeyDictionary()
 
 
 def is_asynchronous(function: Any) -> bool:
@@ -81,21 +84,26 @@ def _cancel(loop: Loop, *tasks: asyncio.Task[Any]) -> None:
             loop.run_until_complete(asyncio.wait(tasks))
 
 
-def run(
-    loop: Loop, coroutine: Coroutine[Any, Any, Any], item: pytest.Item, shown: Any = None
-) -> Any:
-    """Run it to its end. What ends the loop instead (a Deadlock, say) is shown where it waits."""
+def run(loop: Loop, coroutine: Coroutine[Any, Any, Any], item: pytest.Item) -> Any:
+    """Run it to its end."""
     task = loop.create_task(coroutine)
+    return _run_until(loop, task, task, coroutine, item)
+
+
+def _run_until(
+    loop: Loop, future: asyncio.Future[Any], task: asyncio.Task[Any], waits: Any, item: pytest.Item
+) -> Any:
+    """Run until a task has done something. What ends the loop instead is shown where it waits."""
     try:
-        return loop.run_until_complete(task)
+        return loop.run_until_complete(future)
     except BaseException as error:
         waiting = [_describe(each) for each in _all_tasks(loop)]
         state = item.stash.get(STATE, None)
         if state is not None:
             state.coroutines = waiting
-        if task.done():
+        if future.done():
             raise
-        stack = _stack(coroutine if shown is None else shown)
+        stack = _stack(waits)
         _cancel(loop, task)
         if isinstance(error, SimnetError):
             error.args = ("\n  ".join((str(error), *waiting)),)
@@ -125,7 +133,7 @@ def _stack(coroutine: Any) -> TracebackType | None:
 
 
 def _describe(task: asyncio.Task[Any]) -> str:
-    frames = list(_frames(task.get_coro()))
+    frames = list(_frames(_generators.get(task) or task.get_coro()))
     inside = frames[0] if frames else None
     # The innermost that is not asyncio's: the line of the program that waits.
     for frame in frames:
@@ -200,17 +208,18 @@ def _generated(loop: Loop, generator: AsyncGenerator[Any, None], item: pytest.It
         if not given.done():
             raise RuntimeError("a fixture yields once, and this one did not")
 
-    async def first() -> None:
-        await asyncio.wait((task, given), return_when=asyncio.FIRST_COMPLETED)
-
-    async def last() -> None:
-        await task
+    def ended(task: asyncio.Task[None]) -> None:
+        if given.done():
+            return
+        if task.cancelled():
+            given.cancel()
+        else:
+            given.set_exception(task.exception() or AssertionError)
 
     task = loop.create_task(live())
-    run(loop, first(), item, generator)
-    if task.done():
-        task.result()
-    yield given.result()
+    task.add_done_callback(ended)
+    _generators[task] = generator
+    yield _run_until(loop, given, task, generator, item)
     if not over.done():
         over.set_result(None)
-    run(loop, last(), item, generator)
+    _run_until(loop, task, task, generator, item)

@@ -10,21 +10,17 @@ from typing import Any
 
 import pytest
 
-from simnet import World
-from simnet.pytest_plugin import coroutines, reports, settings
+from simnet.pytest_plugin import coroutines, reports, settings, worlds
 from simnet.pytest_plugin.settings import LOOP, SEED
 from simnet.pytest_plugin.state import STATE
 
 _NAME = "simnet-running"
-_PATCHED = pytest.StashKey[bool]()
-
-# Loads all of the simulator now: while a test runs, it may have replaced parts of the library.
-World().patch()
 
 
 def start(config: pytest.Config) -> None:
     """From now on these hooks are called."""
     if not config.pluginmanager.has_plugin(_NAME):
+        worlds.load()
         config.pluginmanager.register(sys.modules[__name__], _NAME)
 
 
@@ -92,7 +88,7 @@ def pytest_runtest_makereport(
         yield
         return
     if call.excinfo is not None:
-        reports.hide_frames()
+        reports.hide_frames(call.excinfo, item.config)
     report: pytest.TestReport = (yield).get_result()
     if not report.passed:
         state.settled = True

@@ -11,6 +11,7 @@ import gc
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,15 +21,14 @@ from simnet.pytest_plugin import reports, settings
 from simnet.pytest_plugin.options import Seed
 from simnet.pytest_plugin.settings import BadMarker, Settings
 from simnet.pytest_plugin.state import STATE, State
-from simnet.scenario import ways
-from simnet.scenario.pictures import Pictures
-from simnet.scenario.places import Place
-
-# A failure that this module tells has no other frame to be shown.
-__tracebackhide__ = False
 
 if TYPE_CHECKING:
-    from simnet.host import Host
+    pass
+
+
+def load() -> None:
+    """Load all of the simulator: while a test runs, it may have replaced parts of the library."""
+    World().patch()
 
 
 def make(wanted: Settings, seed: Seed, *, record: bool = False) -> World:
@@ -51,6 +51,9 @@ def _is_pair(key: Any) -> bool:
 
 def _directions(key: Any, hosts: tuple[str, ...]) -> list[tuple[str, str]]:
     text = " <-> ".join(map(str, key)) if isinstance(key, tuple) else key
+    from simnet.scenario import ways
+    from simnet.scenario.places import Place
+
     if not hosts:
         raise BadMarker(f"links= speaks of {text!r}, but hosts= names no hosts")
     way, mistakes = ways.read(text, Place("links="), False, hosts)
@@ -61,10 +64,17 @@ def _directions(key: Any, hosts: tuple[str, ...]) -> list[tuple[str, str]]:
 
 def lifetime(item: pytest.Function, seed: Seed) -> Iterator[World]:
     """The body of the fixture `world`."""
-    option = item.config.getoption
-    pictures = Pictures(option("--simnet-pcap"), option("--simnet-html"))
-    world = make(settings.read(item), seed, record=pictures.wanted)
-    state = item.stash[STATE] = State(world)
+    pcap, html = map(item.config.getoption, ("--simnet-pcap", "--simnet-html"))
+    world = make(settings.read(item), seed, record=pcap is not None or html is not None)
+
+    def write() -> list[Path]:
+        if not world.trace.recording:
+            return []
+        from simnet.scenario.pictures import Pictures
+
+        return Pictures(pcap, html).write_world(world, item.nodeid, item.nodeid)
+
+    state = item.stash[STATE] = State(world, write)
     with ExitStack() as stack:
         first = next(iter(world.hosts.values()), None)
         if first is not None:
@@ -72,7 +82,7 @@ def lifetime(item: pytest.Function, seed: Seed) -> Iterator[World]:
         try:
             yield world
         finally:
-            state.files = pictures.write_world(world, item.nodeid, item.nodeid)
+            write()
             _end(item, state)
 
 
@@ -80,14 +90,10 @@ def patched(item: pytest.Function, world: World) -> Iterator[World]:
     """The body of the fixture `simnet`."""
     state = item.stash[STATE]
     entropy = settings.read(item).entropy
-    with world.patch(_main_host(world), entropy=entropy) as host:
+    first = next(iter(world.hosts.values()), None)
+    with world.patch(first, entropy=entropy) as host:
         state.patched_on = host
         yield world
-
-
-def _main_host(world: World) -> Host | None:
-    """The first host: where a patched test runs."""
-    return next(iter(world.hosts.values()), None)
 
 
 def _end(item: pytest.Function, state: State) -> None:
