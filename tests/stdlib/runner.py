@@ -14,6 +14,7 @@ import argparse
 import contextlib
 import importlib
 import json
+import platform
 import traceback
 import unittest
 from collections.abc import Iterator
@@ -98,6 +99,9 @@ def on_backend(backend: str, watchdog: float) -> Iterator[frozenset[str]]:
         return
     import simnet
     from simnet.patching.twins import MODULES
+
+    # It asks a process, once, which no patched program may start.
+    platform.processor()
 
     world = simnet.World()
     with world.patch(world.host("localhost", ip=["10.0.0.1", "fd00::1"]), watchdog=watchdog):
