@@ -144,6 +144,18 @@ class Files(api.Files):
         kinds = {SocketFile: "socket", Directory: "directory"}
         return kinds.get(type(node), "file"), getattr(node, "number", 0)
 
+    @property
+    def in_use(self) -> bool:
+        """Whether anything was ever made here."""
+        return self._made > 0
+
+    def has_made(self, path: str) -> bool:
+        """Whether a name was made here, and is not only presumed."""
+        try:
+            return hasattr(self.find(path), "number")
+        except OSError:
+            return False
+
     def find(self, path: str) -> Node:
         """What has that name: ENOENT or ENOTDIR if nothing has."""
         parent, name = self._parent(path, presume=False)

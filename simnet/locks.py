@@ -12,11 +12,13 @@ import functools
 import signal
 import sys
 import threading as _real_threading
+import traceback
 from collections.abc import Callable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, NoReturn
 from weakref import WeakKeyDictionary
 
+from simnet.arguments import c_int
 from simnet.clock import nanoseconds
 from simnet.current import host_or_none, in_foreign_thread, the_host
 from simnet.errors import SimnetError
@@ -218,7 +220,8 @@ class RLock:
 
     def __repr__(self) -> str:
         state = "locked" if self._lock.locked() else "unlocked"
-        return f"<{state} RLock object owner={self._owner or 0} count={self._count}>"
+        held = f"owner={self._owner or 0} count={self._count}"
+        return f"<{state} _thread.RLock object {held} at {id(self):#x}>"
 
 
 # Programs ask whether a lock is the one that signal handlers may take (trio does).
@@ -353,16 +356,29 @@ def _excepthook(args: Any, /) -> None:
 
     One that only ends the thread is none. Test tools have a hook of their own there.
     """
-    if not issubclass(args.exc_type, TaskExit):
-        _real_threading.excepthook(args)
+    if args.exc_type is SystemExit or issubclass(args.exc_type, TaskExit):
+        return
+    hook = _real_threading.excepthook
+    if hook is not _real._excepthook or args.thread is not None or sys.stderr is None:
+        hook(args)
+        return
+    # It would name the thread of the operating system.
+    print(f"Exception in thread {get_ident()}:", file=sys.stderr, flush=True)
+    traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback, file=sys.stderr)
 
 
 def _interrupt_main(signum: int = signal.SIGINT, /) -> None:
     """Simulate the arrival of the given signal in the main thread."""
-    signal.Signals(signum)
+    if not 0 < c_int(signum) < signal.NSIG:
+        raise ValueError("signal number out of range")
     handler = signal.getsignal(signum)
-    if callable(handler):
-        the_host().scheduler.call_in_main(lambda: handler(signum, None))
+    if not callable(handler):
+        return
+    scheduler = the_host().scheduler
+    if scheduler.current is scheduler.main:
+        handler(signum, None)
+    else:
+        scheduler.call_in_main(lambda: handler(signum, None))
 
 
 def _exit() -> NoReturn:
@@ -406,6 +422,10 @@ def make_module() -> ModuleType:
             "_ExceptHookArgs": _real._ExceptHookArgs,
         }
     )
+    for value in vars(module).values():
+        # What asks where something is from looks for `_thread` (threading.__all__ is made so).
+        if isinstance(value, (type, FunctionType)) and value.__module__ == __name__:
+            value.__module__ = "_thread"
     return module
 
 

@@ -491,8 +491,9 @@ class Scheduler:
 
         What it raises ends that wait. An exception that is on its way there already comes first.
         """
-        if not isinstance(self.main.interruption, BaseException):
-            self.main.interruption = function
+        before = self.main.interruption
+        if not isinstance(before, BaseException):
+            self.main.interruption = function if before is None else _both(before, function)
             self._called_in_main = True
         if not self.main.scheduled:
             self.main.scheduled = True
@@ -598,6 +599,18 @@ def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:
     del back
     while True:
         unborn.pop().switch()
+
+
+def _both(first: Callable[[], object], second: Callable[[], object]) -> Callable[[], None]:
+    """Call one and then the other, also if the first raises."""
+
+    def call() -> None:
+        try:
+            first()
+        finally:
+            second()
+
+    return call
 
 
 def _root() -> greenlet:

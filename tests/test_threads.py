@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue as real_queue
+import re
 import signal
 import sys
 import threading as real_threading
@@ -212,6 +213,56 @@ def test_what_a_raw_thread_raises_is_told_by_the_interpreters_own_hook(
     told = capsys.readouterr().err
     assert "Exception ignored in thread started by" in told
     assert "ValueError: nobody catches this" in told
+
+
+def test_an_exception_of_no_thread_object_names_the_task(
+    host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the identity that the program sees."""
+    error = ValueError("lost")
+    threading.excepthook(threading.ExceptHookArgs((ValueError, error, None, None)))
+    assert capsys.readouterr().err == "Exception in thread 1:\nValueError: lost\n"
+    threading.excepthook(threading.ExceptHookArgs((SystemExit, SystemExit(), None, None)))
+    assert capsys.readouterr().err == ""
+
+
+def test_main_may_interrupt_itself(host: Host) -> None:
+    """At once, as the real main thread does."""
+    with pytest.raises(KeyboardInterrupt):
+        locks.module.interrupt_main()
+    host.sleep(1)
+
+
+def test_two_interruptions_are_both_heard(host: Host) -> None:
+    """Also if the first raises."""
+    heard: list[int] = []
+
+    def first() -> None:
+        heard.append(1)
+        raise KeyError
+
+    def both() -> None:
+        host.scheduler.call_in_main(first)
+        host.scheduler.call_in_main(lambda: heard.append(2))
+
+    host.world.at(1, both)
+    with pytest.raises(KeyError):
+        host.sleep(5)
+    assert heard == [1, 2]
+
+
+def test_a_lock_shows_itself_as_the_real_one_does(host: Host) -> None:
+    """Free or taken, by whom and how often."""
+    for lock in (threading.Lock(), threading.RLock()):
+        assert re.fullmatch(r"<unlocked (_thread\.)?.*object.* at 0x\w+>", repr(lock))
+        with lock:
+            assert re.fullmatch(r"<locked (_thread\.)?.*object.* at 0x\w+>", repr(lock))
+
+
+def test_what_threading_shows_is_listed(host: Host) -> None:
+    """In the same order and number as of the real module."""
+    assert threading.__all__ == real_threading.__all__
+    assert threading.get_native_id.__module__ == real_threading.get_native_id.__module__
 
 
 def test_a_thread_needs_a_host() -> None:
@@ -492,5 +543,6 @@ def test_the_main_thread_can_be_interrupted(host: Host) -> None:
         host.sleep(5)
     host.spawn(interrupt, signal.SIGUSR1)
     host.sleep(5)
-    with pytest.raises(ValueError, match="not a valid"):
-        _thread.interrupt_main(-1)
+    for number in (-1, 0, signal.NSIG):
+        with pytest.raises(ValueError, match="signal number out of range"):
+            _thread.interrupt_main(number)

@@ -15,7 +15,16 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from simnet.descriptor_calls import control, file_objects, moving, numbers, splicing, status, wakeup
+from simnet.descriptor_calls import (
+    control,
+    file_objects,
+    moving,
+    names,
+    numbers,
+    splicing,
+    status,
+    wakeup,
+)
 from simnet.descriptor_calls.dispatch import replacement
 
 REPLACED: dict[str, dict[str, Any]] = {
@@ -27,6 +36,7 @@ REPLACED: dict[str, dict[str, Any]] = {
         "fdopen": file_objects.FDOPEN,
         **numbers.REPLACED,
         **status.REPLACED,
+        **names.REPLACED,
         **splicing.REPLACED,
         **control.OS_REPLACED,
     },

@@ -52,14 +52,24 @@ def fstat(descriptor: Descriptor) -> os.stat_result:
     inode = _inode(descriptor)
     device = _DEVICES.get(the_opened(descriptor).kind, _OTHER_DEVICE)
     times = inode.made_ns, inode.made_ns, inode.changed_ns
+    return described(inode.mode, inode.number, device, (inode.uid, inode.gid), times)
+
+
+def described(
+    mode: int,
+    number: int,
+    device: int,
+    owners: tuple[int, int],
+    times_ns: tuple[int | None, int | None, int | None],
+) -> os.stat_result:
+    """What stat(2) says of something without a size; times are since the world began, or none."""
     extra: dict[str, Any] = {"st_blksize": _BLOCK, "st_blocks": 0, "st_rdev": 0}
     seconds = []
-    for name, when_ns in zip(("st_atime", "st_mtime", "st_ctime"), times, strict=True):
+    for name, when_ns in zip(("st_atime", "st_mtime", "st_ctime"), times_ns, strict=True):
         shown_ns = 0 if when_ns is None else EPOCH * SECOND_NS + when_ns
         extra |= {name: shown_ns / SECOND_NS, f"{name}_ns": shown_ns}
         seconds.append(shown_ns // SECOND_NS)
-    plain = inode.mode, inode.number, device, 1, inode.uid, inode.gid, 0, *seconds
-    return os.stat_result(plain, extra)
+    return os.stat_result((mode, number, device, 1, *owners, 0, *seconds), extra)
 
 
 def _stat(descriptor: Descriptor, **_: Any) -> os.stat_result:

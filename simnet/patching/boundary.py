@@ -58,6 +58,13 @@ REGISTRY: tuple[Entry, ...] = (
     Entry("network", "select", PASSED, "error", "an exception"),
     Entry("network", "selectors", SIMULATED, "*", "this Python's own, over a simulated `select`"),
     Entry("network", "ssl", SIMULATED, "SSLSocket get_server_certificate", "over memory BIOs"),
+    Entry(
+        "network",
+        "os",
+        SIMULATED,
+        "lstat remove rename replace unlink",
+        "for names of simulated unix sockets; others go to the real function",
+    ),
     Entry("network", "asyncio.base_events", SIMULATED, "*", "this Python's own loop"),
     Entry("network", "asyncio.selector_events", SIMULATED, "*", "this Python's own loop"),
     Entry(
@@ -219,11 +226,11 @@ REGISTRY: tuple[Entry, ...] = (
         "DirEntry GenericAlias Mapping MutableMapping PathLike access chroot confstr cpu_count "
         "ctermid error fsdecode fsencode fspath fwalk get_exec_path getcwd getcwdb getegid getenv "
         "getenvb geteuid getgid getgrouplist getgroups getloadavg getlogin getresgid getresuid "
-        "getuid getxattr initgroups lchown link listxattr lstat major makedev makedirs minor mkdir "
-        "mkfifo mknod process_cpu_count putenv readlink remove removedirs removexattr rename "
-        "renames replace rmdir setegid seteuid setgid setgroups setregid setresgid setresuid "
+        "getuid getxattr initgroups lchown link listxattr major makedev makedirs minor mkdir "
+        "mkfifo mknod process_cpu_count putenv readlink removedirs removexattr "
+        "renames rmdir setegid seteuid setgid setgroups setregid setresgid setresuid "
         "setreuid setuid setxattr stat_result statvfs_result strerror symlink sync sysconf "
-        "terminal_size umask uname uname_result unlink unsetenv walk",
+        "terminal_size umask uname uname_result unsetenv walk",
         "the real file system, users and environment",
     ),
 )

@@ -39,6 +39,7 @@ class _Progress:
     journal: Path
     results: dict[str, Result] = attrs.field(factory=dict)
     running: str | None = None
+    latest: str | None = None
     _read: int = 0
 
     def look(self) -> bool:
@@ -51,7 +52,7 @@ class _Progress:
             if "begun" in event:
                 self.running = event["begun"]
             else:
-                self.running = None
+                self.running, self.latest = None, event["test"]
                 self.results[event["test"]] = Result(event["outcome"], event["text"])
         return bool(data)
 
@@ -82,9 +83,10 @@ def run(
             written.append((work / "output").read_text(errors="backslashreplace"))
             if ending is None:
                 break
-            at = progress.running or f"test.{module.name}"
+            # What a test has started may end the process after it.
+            at = progress.running or progress.latest or f"test.{module.name}"
             progress.results[at] = Result(FAILED, f"{ending}\n{written[-1][-4000:]}")
-            if progress.running is None:
+            if at in done or progress.results.keys() <= done:
                 break
             done |= progress.results.keys()
             progress.running = None

@@ -100,8 +100,10 @@ def on_backend(backend: str, watchdog: float) -> Iterator[frozenset[str]]:
     import simnet
     from simnet.patching.twins import MODULES
 
-    # It asks a process, once; modules that show it in their set-up find the answer kept.
+    # They ask a process, once, which no patched program may start.
     platform.platform()
+    platform.processor()
+
     world = simnet.World()
     with world.patch(world.host("localhost", ip=["10.0.0.1", "fd00::1"]), watchdog=watchdog):
         yield frozenset(real.__name__ for real, _ in MODULES)
