@@ -43,6 +43,14 @@ def digest(story: Story, seed: int = 1) -> str:
     return simulated.world.trace.digest()
 
 
+def digest_or_error(story: Story) -> str:
+    """The digest; of a story that fails, how."""
+    try:
+        return digest(story)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
 if __name__ == "__main__":
     known = stories()
-    print(json.dumps({name: digest(known[name]) for name in sys.argv[1:]}))
+    print(json.dumps({name: digest_or_error(known[name]) for name in sys.argv[1:]}))
