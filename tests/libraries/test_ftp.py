@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ftplib
 import io
+import logging
 import os
 import threading
 import time
@@ -25,6 +26,9 @@ with warnings.catch_warnings():
     from pyftpdlib.servers import FTPServer, ThreadedFTPServer
 
 LONG = bytes(range(256)) * 2000
+
+# Else it would configure the logging of the whole process.
+logging.getLogger("pyftpdlib").addHandler(logging.NullHandler())
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import socket
 import time
 import urllib.error
@@ -10,7 +11,13 @@ import urllib.request
 import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from functools import partial
+from http.server import (
+    BaseHTTPRequestHandler,
+    HTTPServer,
+    SimpleHTTPRequestHandler,
+    ThreadingHTTPServer,
+)
 from xmlrpc.server import SimpleXMLRPCRequestHandler, SimpleXMLRPCServer
 
 import pytest
@@ -56,6 +63,15 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(1)  # until the client has it
         self.close_connection = True
         reset(self.connection)  # as soon as the handler has closed its files
+
+    def page_cut(self) -> None:
+        """The same, at once."""
+        self.send_response(200)
+        self.send_header("Content-Length", "200000")
+        self.end_headers()
+        self.wfile.write(b"x" * 1000)
+        self.close_connection = True
+        reset(self.connection)
 
     def page_chunks(self) -> None:
         """A chunk every ten seconds."""
@@ -226,6 +242,33 @@ def test_a_server_that_crashes_and_returns(simulated: Simulated) -> None:
         again.close()
 
 
+def test_files_of_a_directory_are_served(place: Place) -> None:
+    """Listed, sent, and not sent again to who has them."""
+    (place.directory / "page.html").write_text("<p>hello" * 10_000)
+    os.utime(place.directory / "page.html", (0, 0))
+
+    class Files(SimpleHTTPRequestHandler):
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with place.server:
+        handler = partial(Files, directory=str(place.directory))
+        server = ThreadingHTTPServer((place.bind, 0), handler)
+    with place.serving(server):
+        conn = http.client.HTTPConnection(place.address, server.server_port, timeout=10)
+        assert b"page.html" in get(conn, "/")
+        conn.request("GET", "/page.html")
+        response = conn.getresponse()
+        assert response.read() == b"<p>hello" * 10_000
+        assert response.getheader("Content-Type") == "text/html"
+        since = response.getheader("Last-Modified")
+        assert since == "Thu, 01 Jan 1970 00:00:00 GMT"
+        conn.request("GET", "/page.html", headers={"If-Modified-Since": since})
+        again = conn.getresponse()
+        assert (again.status, again.read()) == (304, b"")
+        conn.close()
+
+
 # urllib.request
 
 
@@ -251,6 +294,27 @@ def test_urlopen_says_what_went_wrong(place: Place) -> None:
     with pytest.raises(urllib.error.URLError) as refused:
         urllib.request.urlopen(url, timeout=10)
     assert isinstance(refused.value.reason, ConnectionRefusedError)
+
+
+def test_urlopen_is_reset_half_way(place: Place) -> None:
+    """What had arrived before is read."""
+    with serving(place) as server:
+        url = f"http://{place.address}:{server.server_port}"
+        with urllib.request.urlopen(f"{url}/cut", timeout=10) as response:
+            with pytest.raises((ConnectionResetError, http.client.IncompleteRead)):
+                response.read()
+
+
+def test_urlopen_over_a_slow_link(simulated: Simulated) -> None:
+    """A connection for each request: a redirection costs as much as the page.
+
+    At the end of a connection nothing is held back.
+    """
+    simulated.slow(latency=0.25)
+    with serving(simulated) as server:
+        with urllib.request.urlopen(f"http://server:{server.server_port}/moved") as response:
+            assert response.read() == b"hello from /new"
+        assert time.monotonic() == 1.0 + 1.0
 
 
 def test_urlopen_times_out(simulated: Simulated) -> None:
