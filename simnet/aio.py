@@ -29,6 +29,7 @@ from simnet import keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
+from simnet.ordered import OrderedSet, OrderedWeakSet
 
 if TYPE_CHECKING:
     from simnet.host import Host
@@ -66,6 +67,8 @@ def _copy(name: str, **siblings: Any) -> Any:
 
 
 base_events = _copy("base_events")
+base_events.set = OrderedSet
+base_events.weakref = SimpleNamespace(WeakSet=OrderedWeakSet)
 selector_events = _copy("selector_events", base_events=base_events)
 unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
 _LONGEST_WAIT = base_events.MAXIMUM_SELECT_TIMEOUT
