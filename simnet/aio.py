@@ -30,6 +30,7 @@ from simnet import alarms, keepers, stdlib, threads, times, tls
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
+from simnet.ordered import OrderedSet, OrderedWeakSet
 from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def _copy(name: str, **siblings: Any) -> Any:
 
 
 base_events = _copy("base_events", tasks=SimpleNamespace(**{**vars(tasks), "Task": Task}))
+base_events.set = OrderedSet
+base_events.weakref = SimpleNamespace(WeakSet=OrderedWeakSet)
 selector_events = _copy("selector_events", base_events=base_events)
 unix_events = _copy("unix_events", base_events=base_events, selector_events=selector_events)
 _LONGEST_WAIT = base_events.MAXIMUM_SELECT_TIMEOUT

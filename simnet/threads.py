@@ -27,6 +27,7 @@ from weakref import WeakKeyDictionary
 
 from simnet import locks, stdlib, times
 from simnet.current import host_or_none, in_foreign_thread
+from simnet.ordered import OrderedSet
 from simnet.scheduler import TaskExit
 
 if TYPE_CHECKING:
@@ -200,6 +201,7 @@ def _make_futures() -> tuple[Any, Any]:
     replaced: dict[str, Any] = {"threading": threading, "time": times.module, "queue": queue}
     replaced["os"] = _Os()
     base: Any = stdlib.execute("concurrent.futures._base", replaced)
+    base.set = OrderedSet
     for name, value in vars(_real_base).items():
         if isinstance(value, type) and issubclass(value, Exception):
             setattr(base, name, value)
@@ -208,6 +210,7 @@ def _make_futures() -> tuple[Any, Any]:
     base.Executor = concurrent.futures.Executor
     replaced["concurrent.futures"] = SimpleNamespace(_base=base)
     pool: Any = stdlib.execute("concurrent.futures.thread", replaced)
+    pool.set = OrderedSet
     pool.ThreadPoolExecutor._counter = Count(0)
     return base, pool
 

@@ -27,6 +27,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "simnet.errors",
         "simnet.files",
         "simnet.limits",
+        "simnet.ordered",
         "simnet.queues",
         "simnet.readiness",
         "simnet.trace",

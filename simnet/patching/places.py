@@ -162,7 +162,24 @@ def _in_cell(name: str, cell: CellType) -> Place:
     return Place((id(cell), name), name, cell.cell_contents, now, put)
 
 
-def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Iterator[Place]:
+class _Wanted:
+    """What is looked for: these very objects, and the instances of some types."""
+
+    def __init__(self, objects: Iterable[object]) -> None:
+        self._objects = list(objects)
+        self.ids = {id(each) for each in self._objects}
+        self.types: set[type] = set()
+
+    def add(self, wanted: object) -> None:
+        """This very object too."""
+        self._objects.append(wanted)
+        self.ids.add(id(wanted))
+
+    def __call__(self, value: Any) -> bool:
+        return id(value) in self.ids or type(value) in self.types
+
+
+def _of_function(function: FunctionType, wanted: _Wanted) -> Iterator[Place]:
     for index, value in enumerate(function.__defaults__ or ()):
         if wanted(value):
             yield _in_defaults(function, index)
@@ -179,18 +196,26 @@ def _of_function(function: FunctionType, wanted: Callable[[Any], bool]) -> Itera
             yield _in_cell(name, cell)
 
 
-def _of_class(cls: type, wanted: Callable[[Any], bool]) -> Iterator[Place]:
+def _holds_something(function: FunctionType) -> bool:
+    """Whether there is anything in a function to look at; in most there is not."""
+    return bool(function.__defaults__ or function.__closure__ or function.__kwdefaults__)
+
+
+def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
+    ids, types = wanted.ids, wanted.types
     for name, value in list(vars(cls).items()):
-        if wanted(value) and not name.startswith("__"):
+        kind = type(value)
+        if (id(value) in ids or kind in types) and not name.startswith("__"):
             yield in_class(cls, name, value)
-        elif isinstance(value, FunctionType):
-            yield from _of_function(value, wanted)
+        elif kind is FunctionType:
+            if _holds_something(value):
+                yield from _of_function(value, wanted)
         elif isinstance(value, staticmethod) and wanted(value.__func__):
             yield _in_static_method(cls, name, value.__func__)
-        elif isinstance(value, (staticmethod, classmethod)) and isinstance(
-            value.__func__, FunctionType
-        ):
-            yield from _of_function(value.__func__, wanted)
+        elif isinstance(value, (staticmethod, classmethod)):
+            function = value.__func__
+            if isinstance(function, FunctionType) and _holds_something(function):
+                yield from _of_function(function, wanted)
 
 
 def _family(cls: type) -> set[type]:
@@ -213,28 +238,22 @@ class Places:
 
     def __init__(self, objects: Iterable[object], base: type | None = None) -> None:
         """Look for these very objects, and for instances of a class and what derives from it."""
-        self._objects = list(objects)
-        self._ids = {id(each) for each in self._objects}
+        self._wanted = _Wanted(objects)
         self._base = base
-        self._types: set[type] = set()
         # By the name of a module: which it was, its size when it was searched, and what was found.
         self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
         self._left_alone: dict[str, bool] = {}
 
     def add(self, wanted: object) -> None:
         """Look for this too: among the names of modules, and deeper in those not searched yet."""
-        self._objects.append(wanted)
-        self._ids.add(id(wanted))
-
-    def _wanted(self, value: Any) -> bool:
-        return id(value) in self._ids or type(value) in self._types
+        self._wanted.add(wanted)
 
     def find(self, ignore: frozenset[str] = frozenset()) -> list[Place]:
         """Every place; those of modules and packages named in `ignore` are left out."""
         if self._base is not None:
-            self._types = _family(self._base)
+            self._wanted.types = _family(self._base)
         found: list[Place] = []
-        ids = self._ids
+        ids = self._wanted.ids
         for name, module in list(sys.modules.items()):
             if self._is_left_alone(name, module, ignore):
                 continue
@@ -260,14 +279,15 @@ class Places:
 
     def _below(self, home: str, names: Mapping[str, Any]) -> list[Place]:
         """Places in the classes and functions of a module, and its instances of the class."""
+        wanted = self._wanted
         places: list[Place] = []
         for key, value in list(names.items()):
             if isinstance(value, FunctionType):
-                if value.__module__ == home:
-                    places += _of_function(value, self._wanted)
+                if value.__module__ == home and _holds_something(value):
+                    places += _of_function(value, wanted)
             elif isinstance(value, type):
                 if value.__module__ == home:
-                    places += _of_class(value, self._wanted)
-            elif type(value) in self._types:
+                    places += _of_class(value, wanted)
+            elif type(value) in wanted.types:
                 places.append(in_dict(names, key))
         return places
