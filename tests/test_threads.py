@@ -216,9 +216,11 @@ def test_what_a_raw_thread_raises_is_told_by_the_interpreters_own_hook(
 
 
 def test_an_exception_of_no_thread_object_names_the_task(
-    host: Host, capsys: pytest.CaptureFixture[str]
+    host: Host, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the identity that the program sees."""
+    # (pytest has a hook of its own there.)
+    monkeypatch.setattr(real_threading, "excepthook", real_threading.__excepthook__)
     error = ValueError("lost")
     threading.excepthook(threading.ExceptHookArgs((ValueError, error, None, None)))
     assert capsys.readouterr().err == "Exception in thread 1:\nValueError: lost\n"
