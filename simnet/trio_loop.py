@@ -3,10 +3,13 @@
 A run becomes simulated by its clock, one of trio's public hooks: `trio.run(main,
 clock=host.trio_clock())`, or `host.trio_run(main)`. When the run starts, the clock gives it the
 host's sockets and names (public hooks too), and a poller: trio has no hook for what it waits with,
-so the run's own `EpollIOManager` is made anew over a simulated epoll. Nothing of it is shared with
-other runs of trio. What trio keeps for its thread is put aside while other tasks of the world run,
-so that several hosts may each run trio (keepers.py); what it does past its hooks is in
-trio_seams.py.
+so the run's own `EpollIOManager` is made anew over a simulated epoll (the one over a real epoll,
+which trio.run opens first, is closed unused). Nothing of it is shared with other runs of trio. An
+instrument that lets the world run before each wait would be a hook, but trio swallows what it
+raises, does not tell it what it waits for, and would still sleep in the kernel.
+
+What trio keeps for its thread is put aside while other tasks of the world run, so that several
+hosts may each run trio (keepers.py); what it does past its hooks is in trio_seams.py.
 
 When the world cannot go on (a `Deadlock`, the host has crashed), trio's tasks are cancelled, so
 that they clean up, and then the run raises what happened, whatever came of that.
