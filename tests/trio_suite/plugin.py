@@ -13,9 +13,6 @@ from simnet import World
 
 # By module and name, with the reason.
 DIFFERENCES = {
-    "test_highlevel_open_unix_stream::test_open_unix_socket": (
-        "its directory is in the real system's files, and unix sockets are in the host's"
-    ),
     "test_threads::test_run_in_worker_thread": (
         "the worker of a job that is done is kept by trio, and ends here"
     ),
