@@ -27,7 +27,9 @@ def test_each_example_runs_as_shown(code: str, tmp_path: Path) -> None:
     """A block with test functions passes under pytest, any other as a script, without a warning."""
     file = tmp_path / "test_example.py"
     file.write_text(code)
-    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+    # pytest-asyncio wants to be configured, and warns if it is not.
+    without = ["-pno:cacheprovider", "-pno:asyncio"]
+    arguments = ["-m", "pytest", "-q", *without, str(file)]
     command = [sys.executable, "-W", "error", *(arguments if "def test_" in code else [str(file)])]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -9,10 +9,11 @@ from typing import Protocol
 
 import pytest
 
-# The simulator is loaded before pytester notes which modules there are, and forgets the others.
-import simnet.pytest_plugin.running
+from simnet.pytest_plugin import running, worlds
 
-assert simnet.pytest_plugin.running
+# All is loaded before pytester notes which modules there are: it forgets those that come later.
+assert running
+worlds.load()
 
 OTHERS = ("asyncio", "anyio", "xdist", "pytest_cov", "cacheprovider", "hypothesispytest", "timeout")
 

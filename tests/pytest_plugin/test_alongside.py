@@ -69,11 +69,10 @@ def test_a_timeout_by_signal_tells_who_waits(run_apart: Run) -> None:
     )
 
 
-@pytest.mark.parametrize("when", ["false", "true"])
-def test_a_timeout_by_thread_tells_who_waits(run_apart: Run, when: str) -> None:
-    """It ends the process, but first this is said; timers that were not needed go quietly."""
-    options = ("--timeout=2", "--timeout-method=thread", f"-otimeout_func_only={when}")
-    result = run_apart(CODE.replace("test_it", "test_that") + HANGS, *options, plugins=("timeout",))
+def test_a_timeout_by_thread_tells_who_waits(run_apart: Run) -> None:
+    """It ends the process, but first this is said."""
+    options = ("--timeout=1", "--timeout-method=thread")
+    result = run_apart(HANGS, *options, plugins=("timeout",))
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
@@ -86,10 +85,18 @@ def test_a_timeout_by_thread_tells_who_waits(run_apart: Run, when: str) -> None:
     )
 
 
+@pytest.mark.parametrize("only_the_function", ["false", "true"])
+def test_threads_of_timers_go_quietly(run: Run, only_the_function: str) -> None:
+    """They are started and joined while the program is patched, or before and after it."""
+    options = ("--timeout=60", "--timeout-method=thread")
+    option = f"-otimeout_func_only={only_the_function}"
+    run(CODE, *options, option, plugins=("timeout",)).assert_outcomes(passed=3, failed=1)
+
+
 def test_coverage_counts_what_tasks_run(run_apart: Run, pytester: pytest.Pytester) -> None:
     """If it is told of greenlets; the plugin says so where it is not."""
     options = ("--cov=test_it", "--cov-report=term-missing")
-    result = run_apart(CODE, *options, plugins=("pytest_cov",))
+    result = run_apart(CODE, *options, "--collect-only", plugins=("pytest_cov",))
     result.stdout.fnmatch_lines(["simnet: coverage misses *concurrency = greenlet, thread*"])
     pytester.path.joinpath(".coveragerc").write_text("[run]\nconcurrency = greenlet, thread\n")
     result = run_apart(CODE, *options, plugins=("pytest_cov",))

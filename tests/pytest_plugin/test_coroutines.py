@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import hypothesis
 import pytest
 
 from tests.pytest_plugin.conftest import Run
@@ -165,8 +166,12 @@ def test_a_deadlock_is_shown_where_the_coroutine_waits(run: Run) -> None:
             finally:
                 writer.close()
 
+        async def keep_silent(reader, writer):
+            await reader.read()
+            writer.close()
+
         async def test_it(simnet):
-            async with await asyncio.start_server(lambda reader, writer: None, "", 80):
+            async with await asyncio.start_server(keep_silent, "", 80):
                 idler = asyncio.create_task(asyncio.Event().wait(), name="idler")
                 try:
                     await ask()
@@ -328,6 +333,7 @@ def test_a_test_that_wants_anyios_trio_is_told(run: Run) -> None:
 
 def test_a_property_may_be_a_coroutine(run: Run) -> None:
     """Each example runs in the loop."""
+    assert hypothesis.given  # loaded once for all
     result = run(
         """
         import asyncio

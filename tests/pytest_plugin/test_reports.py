@@ -158,7 +158,15 @@ def test_errors_of_the_simulator_are_shown_at_the_line_of_the_test(run: Run) -> 
             "test_it.py:26: ConnectionRefusedError",
         ]
     )
-    result = run("def test_it(world): world.host('a').socketpair()[0].recv(1)", "--full-trace")
+    result = run(
+        """
+        def test_it(world):
+            one, other = world.host("a").socketpair()
+            with one, other:
+                one.recv(1)
+        """,
+        "--full-trace",
+    )
     result.stdout.fnmatch_lines(["*simnet/scheduler.py:*"])
 
 
