@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import threading
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -614,6 +615,23 @@ def test_asynchronous_generators_end_with_their_loop(host: Host) -> None:
     run(host, main)
     assert ended == [True]
     assert sys.get_asyncgen_hooks() == before
+
+
+def test_in_debug_mode_a_handle_says_who_made_it(host: Host) -> None:
+    """The line of the program, as asyncio has it: not one of the simulator's."""
+    loop = host.event_loop()
+    loop.set_debug(True)
+    made = (
+        loop.call_soon(print),
+        loop.call_later(1, print),
+        loop.call_at(1, print),
+        loop.call_soon_threadsafe(print),
+    )
+    here = traceback.extract_stack()[-1]
+    for handle in made:
+        last = handle._source_traceback[-1]  # type: ignore[attr-defined]
+        assert (last.filename, last.name) == (here.filename, here.name)
+    loop.close()
 
 
 # Signals

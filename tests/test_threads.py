@@ -264,7 +264,8 @@ def test_a_lock_shows_itself_as_the_real_one_does(host: Host) -> None:
 def test_what_threading_shows_is_listed(host: Host) -> None:
     """In the same order and number as of the real module."""
     assert threading.__all__ == real_threading.__all__
-    assert threading.get_native_id.__module__ == real_threading.get_native_id.__module__
+    for name in ("get_native_id", "local"):
+        assert getattr(threading, name).__module__ == getattr(real_threading, name).__module__
 
 
 def test_a_thread_needs_a_host() -> None:
