@@ -60,7 +60,9 @@ class Task(tasks.Task[T]):
 
     def __hash__(self) -> int:
         loop: Any = self.get_loop()
-        return threads.number_of(self, loop._host.scheduler)
+        # A program may have a class of loops of its own, or a mock of one.
+        scheduler = loop._host.scheduler if isinstance(loop, EventLoop) else None
+        return threads.number_of(self, scheduler)
 
 
 def _copy(name: str, **siblings: Any) -> Any:
@@ -93,8 +95,8 @@ _task_numbers = threads.Count(1)
 
 
 def _of_caller(handle: Any) -> Any:
-    """A handle that says, in debug mode, who called the loop, and not this module."""
-    if handle._source_traceback:
+    """A handle or task that says, in debug mode, who called the loop, and not this module."""
+    if getattr(handle, "_source_traceback", None):
         del handle._source_traceback[-1]
     return handle
 
@@ -159,7 +161,7 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         if kwargs.get("name") is None and self._task_factory is None:
             # asyncio itself counts through all worlds.
             kwargs["name"] = f"Task-{_task_numbers.of(self._host.scheduler)}"
-        return super().create_task(coro, **kwargs)
+        return _of_caller(super().create_task(coro, **kwargs))
 
     def __del__(self) -> None:
         if not self._ended:
