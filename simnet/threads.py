@@ -149,6 +149,7 @@ def _make_threading() -> Any:
         """The thread that calls; one that is no task of a world is the real one."""
         return _real_threading.current_thread() if in_foreign_thread() else simulated()
 
+    current_thread.__module__ = "threading"
     copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)
