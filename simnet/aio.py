@@ -60,7 +60,9 @@ class Task(tasks.Task[T]):
 
     def __hash__(self) -> int:
         loop: Any = self.get_loop()
-        return threads.number_of(self, loop._host.scheduler)
+        # A program may have a class of loops of its own, or a mock of one.
+        scheduler = loop._host.scheduler if isinstance(loop, EventLoop) else None
+        return threads.number_of(self, scheduler)
 
 
 def _copy(name: str, **siblings: Any) -> Any:
@@ -90,6 +92,13 @@ _RUNNING_LOOP = keepers.Thing(events._get_running_loop, events._set_running_loop
 
 
 _task_numbers = threads.Count(1)
+
+
+def _of_caller(handle: Any) -> Any:
+    """A handle or task that says, in debug mode, who called the loop, and not this module."""
+    if getattr(handle, "_source_traceback", None):
+        del handle._source_traceback[-1]
+    return handle
 
 
 class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
@@ -152,7 +161,7 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         if kwargs.get("name") is None and self._task_factory is None:
             # asyncio itself counts through all worlds.
             kwargs["name"] = f"Task-{_task_numbers.of(self._host.scheduler)}"
-        return super().create_task(coro, **kwargs)
+        return _of_caller(super().create_task(coro, **kwargs))
 
     def __del__(self) -> None:
         if not self._ended:
@@ -204,7 +213,7 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         if context is None or context.get(current_host) is not self._host:
             context = self._context(context)
         if self._debug or self._closed:
-            return super().call_soon(callback, *args, context=context)
+            return _of_caller(super().call_soon(callback, *args, context=context))
         handle = events.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -215,12 +224,13 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
         if when == math.inf:
             # Never; asyncio would wake up once a day to see whether it has come to that.
             return events.TimerHandle(when, callback, args, self, self._context(context))
-        return super().call_at(when, callback, *args, context=self._context(context))
+        return _of_caller(super().call_at(when, callback, *args, context=self._context(context)))
 
     def call_soon_threadsafe(
         self, callback: Any, *args: Any, context: contextvars.Context | None = None
     ) -> Any:
-        return super().call_soon_threadsafe(callback, *args, context=self._context(context))
+        context = self._context(context)
+        return _of_caller(super().call_soon_threadsafe(callback, *args, context=context))
 
     def _on_host(self, method: Callable[..., T], *args: Any) -> T:
         token = current_host.set(self._host)

@@ -2,11 +2,15 @@
 
 Programs name descriptors and pack structures; endpoints carry the open objects themselves, and
 credentials as numbers. Truncation follows the kernel's put_cmsg() and scm_detach_fds().
+
+Descriptors of the real system may be passed too (a program's files): whoever takes one out of its
+message gets another real descriptor for the same open file.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import struct
 from collections.abc import Iterable, Sequence
@@ -14,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnet import constants
 from simnet.arguments import byte_string, c_int
+from simnet.descriptors import FIRST
 from simnet.errors import os_error
 from simnet.protocols.base import Ancillary, Endpoint
 from simnet.protocols.ip_ancillary import check_socket_item
@@ -26,6 +31,50 @@ SCM_CREDENTIALS = 2
 _HEADER = 16  # struct cmsghdr on a 64-bit machine
 _UCRED = struct.Struct("3i")
 Item = tuple[int, int, bytes]
+
+
+class RealFile:
+    """An open file of the real system in a message."""
+
+    def __init__(self, number: int) -> None:
+        self._copy = os.dup(number)
+        self._references = 0
+
+    def hold(self) -> None:
+        """It lies in one more message."""
+        self._references += 1
+
+    def release(self) -> None:
+        """In one fewer; without any it is closed."""
+        self._references -= 1
+        if not self._references:
+            self._close()
+
+    def another(self, inheritable: bool) -> int:
+        """A new descriptor for it."""
+        number = os.dup(self._copy)
+        os.set_inheritable(number, inheritable)
+        return number
+
+    def _close(self) -> None:
+        copy, self._copy = self._copy, -1
+        os.close(copy)
+
+    def __del__(self) -> None:
+        # It was never sent.
+        if getattr(self, "_copy", -1) >= 0:
+            self._close()
+
+
+def _opened(host: Host, number: int) -> Any:
+    """What a number refers to; EBADF if it is not open."""
+    return host.descriptors.get(number).endpoint if number >= FIRST else RealFile(number)
+
+
+def _number_for(host: Host, opened: Any, inheritable: bool) -> int:
+    if isinstance(opened, RealFile):
+        return opened.another(inheritable)
+    return host.descriptors.install(opened, inheritable).number
 
 
 def parse(ancdata: Any) -> list[Item]:
@@ -58,7 +107,7 @@ def outgoing(endpoint: Endpoint, items: Iterable[Item]) -> Sequence[Ancillary]:
         if level == constants.SOL_SOCKET and endpoint.family == constants.AF_UNIX:
             if kind == SCM_RIGHTS:
                 numbers = struct.unpack(f"{len(data) // 4}i", data[: len(data) // 4 * 4])
-                opened = tuple(endpoint.host.descriptors.get(n).endpoint for n in numbers)
+                opened = tuple(_opened(endpoint.host, number) for number in numbers)
                 result.append((level, kind, opened))
                 continue
             if kind == SCM_CREDENTIALS:
@@ -89,7 +138,7 @@ def incoming(
                 endpoint.release()
             numbers = []
             for endpoint in fitting:
-                numbers.append(host.descriptors.install(endpoint, inheritable).number)
+                numbers.append(_number_for(host, endpoint, inheritable))
                 endpoint.release()
             if rest:
                 flags |= constants.MSG_CTRUNC

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from simnet.arguments import masked_uint, plain_int
 from simnet.current import the_host
+from simnet.descriptors import Descriptor
 from simnet.errors import os_error
 from simnet.poller_arguments import (
     descriptor_number,
@@ -346,6 +347,9 @@ class _Epoll(Opened):
         return found
 
 
+_CLOSED = Descriptor(-1, None)
+
+
 class epoll:
     """select.epoll([sizehint=-1, flags=0])"""
 
@@ -370,9 +374,10 @@ class epoll:
         return self
 
     def _kernel(self) -> _Epoll:
+        self._check_open()
         opened = self._descriptor.endpoint
         if opened is None:
-            raise ValueError("I/O operation on closed epoll object")
+            raise os_error(errno.EBADF)
         if not isinstance(opened, _Epoll):
             raise os_error(errno.EINVAL)
         return opened
@@ -411,22 +416,27 @@ class epoll:
         return wait_for_any(self._host, [kernel], look, deadline_ns, "epoll") or []
 
     def close(self) -> None:
-        """Close the descriptor; twice is harmless."""
-        if not self.closed:
-            self._host.descriptors.close(self._descriptor.number)
+        """Close the descriptor; no harm is done if it was closed already."""
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor.endpoint is not None:
+            self._host.descriptors.close(descriptor.number)
 
     @property
     def closed(self) -> bool:
         """Whether it is."""
-        return self._descriptor.endpoint is None
+        return self._descriptor.number < 0
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed epoll object")
 
     def fileno(self) -> int:
         """The descriptor."""
-        self._kernel()
+        self._check_open()
         return self._descriptor.number
 
     def __enter__(self) -> epoll:
-        self._kernel()
+        self._check_open()
         return self
 
     def __exit__(
@@ -438,7 +448,7 @@ class epoll:
         self.close()
 
     def __del__(self) -> None:
-        if hasattr(self, "_descriptor"):
+        if hasattr(self, "_descriptor") and self._descriptor.endpoint is not None:
             self.close()
 
 

@@ -8,6 +8,7 @@ which runs on top (see `stdlib`).
 from __future__ import annotations
 
 import errno
+import os
 import warnings
 from operator import attrgetter, index
 from typing import Any
@@ -17,7 +18,7 @@ from simnet.arguments import c_int, option_setting, plain_int, timeout_ns, truth
 from simnet.clock import SECOND_NS
 from simnet.constants import AF_INET
 from simnet.current import current_host, the_host
-from simnet.descriptors import Descriptor
+from simnet.descriptors import FIRST, Descriptor
 from simnet.errors import os_error
 from simnet.protocols.base import Endpoint
 from simnet.readiness import READABLE, WRITABLE
@@ -207,6 +208,9 @@ class socket(Receiving, Sending):
         endpoint = descriptor.endpoint
         self._descriptor = CLOSED
         if endpoint is None:
+            if descriptor.number >= 0:
+                # Closed by its number, behind the back of this object.
+                raise os_error(errno.EBADF)
             return
         self._recent.append(("close", endpoint.number))  # type: ignore[attr-defined]
         if endpoint.settings.linger_s:  # type: ignore[attr-defined]
@@ -220,15 +224,14 @@ class socket(Receiving, Sending):
     @no_arguments
     def detach(self) -> int:
         """detach() -> file descriptor"""
-        number = self._descriptor.number if self._descriptor.endpoint is not None else -1
+        number = self._descriptor.number
         self._descriptor = CLOSED
         return number
 
     @no_arguments
     def fileno(self) -> int:
         """fileno() -> integer"""
-        descriptor = self._descriptor
-        return descriptor.number if descriptor.endpoint is not None else -1
+        return self._descriptor.number
 
     def __del__(self) -> None:
         try:
@@ -311,6 +314,10 @@ def _open_socket(host: Any, fileno: Any) -> Descriptor:
     number = c_int(fileno)
     if number < 0:
         raise ValueError("negative file descriptor")
+    if number < FIRST:
+        # EBADF for what is not open; what is open in the real system is no socket here.
+        os.fstat(number)
+        raise os_error(errno.ENOTSOCK)
     descriptor: Descriptor = host.descriptors.get(number)
     if not isinstance(descriptor.endpoint, Endpoint):
         raise os_error(errno.ENOTSOCK)

@@ -21,7 +21,7 @@ from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 from simnet import api, pollers, sockets
-from simnet.arguments import timeout_ns
+from simnet.arguments import c_long, timeout_ns
 from simnet.clock import Clock
 from simnet.current import current_host, the_host
 from simnet.descriptor_calls import REPLACED, numbers
@@ -74,11 +74,11 @@ def _socketpair(
 
 
 def _close(fd: int, /) -> None:
-    numbers.close(the_host().descriptors.get(fd))
+    numbers.close(the_host().descriptors.get(c_long(fd)))
 
 
 def _dup(fd: int, /) -> int:
-    return numbers.duplicate(the_host().descriptors.get(fd))
+    return numbers.duplicate(the_host().descriptors.get(c_long(fd)))
 
 
 def _getdefaulttimeout() -> float | None:

@@ -139,6 +139,8 @@ def _make_threading() -> Any:
     holding = SimpleNamespace(current_thread=_current_holder, RLock=locks.RLock)
     thread_module: Any = locks.module
     thread_module._local = stdlib.execute("_threading_local", {"threading": holding}).local
+    # As the real one, which is not that of the module of Python.
+    thread_module._local.__module__ = "_thread"
     replaced = {"_thread": locks.module, "time": times.module, "os": _Os()}
     copy: Any = stdlib.execute("threading", replaced)
     simulated = copy.current_thread
@@ -147,6 +149,7 @@ def _make_threading() -> Any:
         """The thread that calls; one that is no task of a world is the real one."""
         return _real_threading.current_thread() if in_foreign_thread() else simulated()
 
+    current_thread.__module__ = "threading"
     copy.current_thread = current_thread
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)

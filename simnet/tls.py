@@ -22,6 +22,7 @@ Not simulated, since it happens inside OpenSSL:
 
 from __future__ import annotations
 
+import _socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from typing import Any
 
 from simnet import sockets, stdlib
 from simnet.current import current_host
+from simnet.descriptor_calls.dispatch import is_simulated, opened
 from simnet.tls_pump import Pump
 
 # What the copy has of its own; wrap_socket() is gone since Python 3.12.
@@ -62,9 +64,18 @@ _create_real = _RealSocket._create.__func__
 _create_simulated = _SimulatedSocket._create.__func__
 
 
+def _host_of(sock: Any) -> Any:
+    """The host of a simulated socket, or of what hands every call on to one; None for any other."""
+    if isinstance(sock, (sockets.socket, _socket.socket)):
+        return getattr(sock, "host", None)
+    number = sock.fileno()
+    return opened(number).host if is_simulated(number) else None
+
+
 def _create(cls: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
     """SSLSocket._create of either class: a socket of one kind becomes one of the same kind."""
-    simulated = isinstance(sock, sockets.socket)
+    host = _host_of(sock)
+    simulated = host is not None
     if cls is _RealSocket or cls is _SimulatedSocket:
         cls = _SimulatedSocket if simulated else _RealSocket
     elif simulated is not issubclass(cls, _SimulatedSocket):
@@ -76,7 +87,7 @@ def _create(cls: Any, sock: Any, *args: Any, **kwargs: Any) -> Any:
         )
     if not simulated:
         return _create_real(cls, sock, *args, **kwargs)
-    token = current_host.set(sock.host)
+    token = current_host.set(host)
     try:
         return _create_simulated(cls, sock, *args, **kwargs)
     finally:

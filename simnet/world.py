@@ -451,11 +451,14 @@ class World(api.Topology):
         """Close every descriptor and end every task, of one host or of all."""
         self.scheduler.end_tasks(host)
         for number in self.descriptors.numbers():
-            opened = self.descriptors.get(number).endpoint
+            entry = self.descriptors.get(number)
+            opened = entry.endpoint
             if host is None or getattr(opened, "host", None) is host:
                 if isinstance(opened, Endpoint):
                     opened.set(linger_s=None)
                 self.descriptors.close(number)
+                # Who has it still may close it, and is not told that somebody else has.
+                entry.number = -1
 
     def close(self) -> None:
         """End every task where it stands, and close everything."""

@@ -12,6 +12,7 @@ import socket
 import ssl
 import sys
 import threading
+import traceback
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ import pytest
 import trustme
 
 from simnet import alarms, threads
+from simnet.aio import base_events
 from simnet.errors import Deadlock, NoCurrentHost, Unsupported
 from simnet.host import Host
 from simnet.world import World
@@ -614,6 +616,39 @@ def test_asynchronous_generators_end_with_their_loop(host: Host) -> None:
     run(host, main)
     assert ended == [True]
     assert sys.get_asyncgen_hooks() == before
+
+
+def test_a_task_of_a_loop_of_the_programs_own_goes_into_sets(host: Host) -> None:
+    """It is numbered as those of simulated loops are."""
+
+    async def nothing() -> None:
+        pass
+
+    coroutine = nothing()
+    loop = base_events.BaseEventLoop()
+    made = loop.create_task(coroutine)
+    assert made in {made}
+    assert hash(made) < 1000
+    made._log_destroy_pending = False
+    coroutine.close()
+    loop.close()
+
+
+def test_in_debug_mode_a_handle_says_who_made_it(host: Host) -> None:
+    """The line of the program, as asyncio has it: not one of the simulator's."""
+    loop = host.event_loop()
+    loop.set_debug(True)
+    made = (
+        loop.call_soon(print),
+        loop.call_later(1, print),
+        loop.call_at(1, print),
+        loop.call_soon_threadsafe(print),
+    )
+    here = traceback.extract_stack()[-1]
+    for handle in made:
+        last = handle._source_traceback[-1]  # type: ignore[attr-defined]
+        assert (last.filename, last.name) == (here.filename, here.name)
+    loop.close()
 
 
 # Signals

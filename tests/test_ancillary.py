@@ -10,6 +10,7 @@ import pytest
 
 from simnet import ancillary
 from simnet.ancillary import SCM_CREDENTIALS, SCM_RIGHTS, incoming, outgoing, parse
+from simnet.descriptors import FIRST
 from simnet.host import Host
 from simnet.protocols.base import Endpoint
 from simnet.world import World
@@ -91,10 +92,11 @@ def test_descriptors_become_what_they_refer_to(host: Host) -> None:
 
 
 def test_a_descriptor_that_is_not_open(host: Host) -> None:
-    """EBADF."""
+    """EBADF, for a number of the simulation and for one of the machine."""
     _, (endpoint,) = opened(host, 1)
-    with pytest.raises(OSError, match="Bad file descriptor"):
-        outgoing(endpoint, [(SOL, SCM_RIGHTS, struct.pack("i", 5))])
+    for number in (FIRST + 99, 1 << 20, -1):
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            outgoing(endpoint, [(SOL, SCM_RIGHTS, struct.pack("i", number))])
 
 
 def test_credentials_are_three_integers(host: Host) -> None:

@@ -10,6 +10,7 @@ import select
 import selectors
 import socket
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -154,6 +155,19 @@ def test_methods_that_make_sockets_work_outside_every_host() -> None:
                 with conn, conn.dup() as copy:
                     client.sendall(b"x")
                     assert copy.recv(1) == b"x"
+
+
+@pytest.mark.parametrize("name", ["close", "dup"])
+@pytest.mark.parametrize("value", [None, "x", 1.5, -1, 2**70])
+def test_what_is_no_descriptor_is_refused_as_by_the_real_functions(name: str, value: Any) -> None:
+    """By type and range, before anybody looks whether it is open."""
+    with World() as world, world.host("alpha"):
+        told = []
+        for module in (socket, stdlib.module):
+            with pytest.raises((TypeError, OverflowError, OSError)) as error:
+                getattr(module, name)(value)
+            told.append((error.type, str(error.value)))
+    assert told[0] == told[1]
 
 
 def test_an_open_descriptor_describes_itself() -> None:

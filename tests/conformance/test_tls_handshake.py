@@ -536,3 +536,24 @@ def test_messages_can_be_watched(secure: TLS, version: ssl.TLSVersion) -> None:
     assert receive(b, 1) == b"x"
     assert {"read", "write"} == set(seen["client"]) == set(seen["server"])
     assert (seen["client"][0], seen["server"][0]) == ("write", "read")
+
+
+class Wrapper:
+    """Not a socket, but hands every call on to one."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+
+def test_what_hands_calls_on_to_a_socket_can_be_wrapped(secure: TLS) -> None:
+    """It is only asked for what it takes to make another socket of its descriptor."""
+    a, b = secure.plain()
+    task = secure.net.spawn(lambda: server_context().wrap_socket(Wrapper(b), server_side=True))
+    client = secure.keep(client_context().wrap_socket(Wrapper(a), server_hostname="localhost"))
+    server = secure.keep(task.result(PATIENCE))
+    client.sendall(b"through")
+    assert receive(server, 7) == b"through"
+    assert (a.fileno(), b.fileno()) == (-1, -1)
