@@ -1,6 +1,6 @@
 """The tests of this package as stories, which run in any process: what they leave in the trace.
 
-As a program it prints the digests of the stories that it is given by name.
+As a program it prints the digests of the stories that it is given by name, a line for each.
 """
 
 from __future__ import annotations
@@ -56,4 +56,5 @@ def digest_or_error(story: Story) -> str:
 
 if __name__ == "__main__":
     known = stories()
-    print(json.dumps({name: digest_or_error(known[name]) for name in sys.argv[1:]}))
+    for told in sys.argv[1:]:
+        print(json.dumps([told, digest_or_error(known[told])]), flush=True)
