@@ -127,6 +127,11 @@ class lock:
         """locked() -> bool"""
         return self._taken
 
+    def _is_owned(self) -> bool:
+        # Asked by conditions, which would otherwise try to take it: a chance for others to run,
+        # also when the collector closes something that has a queue.
+        return self._taken
+
     def _at_fork_reinit(self) -> None:
         self._taken = False
         self._free = None

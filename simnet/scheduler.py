@@ -14,7 +14,8 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -185,6 +186,20 @@ class HostStopped(GreenletExit):
     """Ends a task from within, whose host has failed."""
 
 
+@contextmanager
+def _aside(task: SimTask) -> Iterator[None]:
+    """What is kept apart for a task is put aside in a block, in which other code runs."""
+    keeper = task.keeper
+    if keeper is None:
+        yield
+        return
+    keeper.leave()
+    try:
+        yield
+    finally:
+        keeper.enter()
+
+
 class _Never(Pollable):
     """What a sleeping task waits for besides the time."""
 
@@ -278,13 +293,15 @@ class Scheduler:
 
     def happen(self, function: Callable[[], object]) -> None:
         """Call a function outside every task: it may not wait, and main gets its exception."""
-        before, self.current = self.current, self._event
-        try:
-            function()
-        except Exception as exc:
-            self.interrupt_main(exc)
-        finally:
-            self.current = before
+        before = self.current
+        with _aside(before):
+            self.current = self._event
+            try:
+                function()
+            except Exception as exc:
+                self.interrupt_main(exc)
+            finally:
+                self.current = before
 
     def check_thread(self) -> None:
         """A world belongs to the thread that made it."""
@@ -573,12 +590,14 @@ class Scheduler:
                 self.ready.remove(task)
             task.ending = True
             body.parent = getcurrent()
-            before, self.current = self.current, task
-            try:
-                body.throw(GreenletExit)
-            finally:
-                self.current = before
-                task.has_ended()
+            before = self.current
+            with _aside(before):
+                self.current = task
+                try:
+                    body.throw(GreenletExit)
+                finally:
+                    self.current = before
+                    task.has_ended()
         if host is None:
             self._starter = None
 

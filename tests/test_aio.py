@@ -768,6 +768,34 @@ def test_a_loop_that_is_ended_complains_of_nothing(
     assert [str(each.message) for each in recwarn] == []
 
 
+def test_a_loop_goes_on_where_another_host_crashes() -> None:
+    """By a coroutine's own hand, or at an instant: the running loop is that of who runs."""
+
+    async def serve() -> None:
+        await asyncio.sleep(3600)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        world.crash("first")
+        assert asyncio.get_running_loop() is loop
+        world.at(10, seen.append, world)
+        world.at(10, lambda: seen.append(asyncio._get_running_loop()))
+        world.at(10, world.crash, "second")
+        await asyncio.sleep(20)
+        assert asyncio.get_running_loop() is loop
+
+    seen: list[Any] = []
+    with World() as world:
+        for name in ("first", "second"):
+            host = world.host(name)
+            host.spawn(run, host, serve)
+        client = world.host("client")
+        client.sleep(1)
+        run(client, main)
+        assert seen == [world, None]
+        assert world.now == 21
+
+
 # The world's loop
 
 

@@ -374,6 +374,20 @@ def test_conditions_events_semaphores_and_barriers_wait(host: Host) -> None:
     assert seen == ["event", "go", "condition", "semaphore", "barrier"]
 
 
+def test_a_condition_lets_nobody_else_run(host: Host) -> None:
+    """To notify is no reason to wait, nor to put something into a queue, or to take it out."""
+    waiting = queue.Queue[int]()
+    task = host.spawn(int)
+    steps = host.scheduler.steps
+    for condition in (threading.Condition(), threading.Condition(threading.Lock())):
+        with condition:
+            condition.notify_all()
+    waiting.put(1)
+    assert waiting.get() == 1
+    assert host.scheduler.steps == steps
+    assert task.result() == 0
+
+
 def test_a_timer_calls_back_later_or_is_cancelled(host: Host) -> None:
     """threading.Timer in virtual time."""
     called: list[float] = []

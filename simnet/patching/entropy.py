@@ -1,6 +1,7 @@
 """Randomness that is the world's: `random`, `secrets`, `uuid` and `os.urandom`, when asked for.
 
-Not modelled: what C libraries draw for themselves (OpenSSL's keys and nonces).
+Generators that modules made earlier, for themselves or as a default argument, are seeded with the
+world too. Not modelled: what C libraries draw for themselves (OpenSSL's keys and nonces).
 """
 
 from __future__ import annotations
@@ -55,8 +56,10 @@ def uuid1(node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
 
 _REPLACED = ((os.urandom, urandom), (os.getrandom, getrandom), (uuid.uuid1, uuid1))
 _places = Places(real for real, _ in _REPLACED)
+_generator_places = Places((), random.Random)
 _simulated_places = Places(simulated for _, simulated in _REPLACED)
 _seed = random.Random.seed
+_GLOBAL: random.Random = random._inst
 
 
 def _seed_from_world(self: random.Random, a: Any = None, version: int = 2) -> None:
@@ -66,15 +69,24 @@ def _seed_from_world(self: random.Random, a: Any = None, version: int = 2) -> No
     _seed(self, a, version)
 
 
+def _generators(ignore: frozenset[str]) -> list[random.Random]:
+    """The global one, and those that modules have made for themselves."""
+    found = {id(place.held): place.held for place in _generator_places.find(ignore)}
+    found[id(_GLOBAL)] = _GLOBAL
+    return [each for each in found.values() if not isinstance(each, random.SystemRandom)]
+
+
 @contextmanager
 def in_force(seed: object, ignore: frozenset[str]) -> Iterator[None]:
     """Within a block, randomness is the world's; afterwards generators go on where they were."""
-    state, stamp = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
+    states = [(each, each.getstate()) for each in _generators(ignore)]
+    stamp = uuid._last_timestamp  # type: ignore[attr-defined]
     swapped = {id(real): simulated for real, simulated in _REPLACED}
     places = _places.find(ignore)
     for place in places:
         place.put(swapped[id(place.held)])
-    random.seed(f"{seed}/random")
+    for generator, _ in states:
+        generator.seed(f"{seed}/random")
     # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
     uuid._last_timestamp = None  # type: ignore[attr-defined]
     seeding, random.Random.seed = random.Random.seed, _seed_from_world  # type: ignore[method-assign]
@@ -82,7 +94,8 @@ def in_force(seed: object, ignore: frozenset[str]) -> Iterator[None]:
         yield
     finally:
         random.Random.seed = seeding  # type: ignore[method-assign]
-        random.setstate(state)
+        for generator, state in states:
+            generator.setstate(state)
         uuid._last_timestamp = stamp  # type: ignore[attr-defined]
         for place in places:
             place.put(place.held)

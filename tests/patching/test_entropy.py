@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from simnet.world import World
+from tests.patching.modules import Load
 
 
 def draw(seed: int) -> list[Any]:
@@ -93,3 +94,24 @@ def test_names_of_temporary_files_are_the_worlds() -> None:
         first = next(names)
     with World(3) as world, world.patch(entropy=True):
         assert next(tempfile._RandomNameSequence()) == first  # type: ignore[attr-defined]
+
+
+def test_generators_of_modules_are_the_worlds_too(load: Load) -> None:
+    """Also one that is the default of an argument; afterwards each goes on where it was."""
+    module = load(
+        "import random\n"
+        "own = random.Random(5)\n"
+        "system = random.SystemRandom()\n"
+        "class Writer:\n"
+        "    def mask(self, generator=random.Random(6)): return generator.getrandbits(32)\n"
+    )
+
+    def draw(seed: int) -> list[int]:
+        with World(seed) as world, world.patch(entropy=True):
+            drawn = [module.own, module.system]
+            return [module.Writer().mask(), *(each.getrandbits(32) for each in drawn)]
+
+    assert draw(1) == draw(1)
+    assert not set(draw(1)) & set(draw(2))
+    assert module.own.random() == random.Random(5).random()
+    assert module.Writer().mask() == random.Random(6).getrandbits(32)
