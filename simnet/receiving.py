@@ -63,7 +63,7 @@ class Receiving(SocketCore):
         return received.length
 
     def _fill(self, view: memoryview) -> int | None:
-        """What `makefile` asks for: plain data into a plain buffer; None where it is not so plain."""
+        """What `makefile` asks for: plain data into a plain buffer; None if it is not so plain."""
         endpoint = self._descriptor.endpoint
         size = view.nbytes
         if endpoint is None or not size or view.readonly or view.format != "B" or view.ndim != 1:
