@@ -21,6 +21,8 @@ def descriptor_number(obj: Any) -> int:
         if method is None:
             raise TypeError("argument must be an int, or have a fileno() method.")
         answer = method()
+        if answer.__class__ is int and 0 <= answer <= _INT_MAX:
+            return answer
         if not isinstance(answer, int):
             raise TypeError("fileno() returned a non-integer")
         number = plain_int(answer)

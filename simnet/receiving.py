@@ -51,12 +51,32 @@ class Receiving(SocketCore):
 
     def recv_into(self, buffer: Any = MISSING, nbytes: int = 0, flags: int = 0, *rest: Any) -> int:
         """recv_into(buffer, [nbytes[, flags]]) -> nbytes_read"""
+        if buffer.__class__ is memoryview and not (nbytes or flags or rest):
+            count = self._fill(buffer)
+            if count is not None:
+                return count
         view, size, flags = _space("recv_into", buffer, nbytes, flags, rest)
         if not size:
             return 0
         received = self._receive("recv_into", size, flags)
         view[: len(received.data)] = received.data
         return received.length
+
+    def _fill(self, view: memoryview) -> int | None:
+        """What `makefile` asks for: plain data into a plain buffer; None if it is not so plain."""
+        endpoint = self._descriptor.endpoint
+        size = view.nbytes
+        if endpoint is None or not size or view.readonly or view.format != "B" or view.ndim != 1:
+            return None
+        data: bytes | None = endpoint.recv_now(size)  # type: ignore[attr-defined]
+        if data is None and self._timeout_ns is None:
+            data = self._home.scheduler.receive(endpoint, size, self, "recv_into")  # type: ignore[arg-type]
+        if data is None:
+            return None
+        count = len(data)
+        view[:count] = data
+        self._record(RECV, count)
+        return count
 
     def recvfrom(self, bufsize: int = MISSING, /, *rest: Any) -> tuple[bytes, Any]:
         """recvfrom(buffersize[, flags]) -> (data, address info)"""

@@ -339,7 +339,9 @@ class Scheduler:
         finally:
             pollable.remove_waiter(task)
 
-    def receive(self, endpoint: Endpoint, size: int, subject: object) -> bytes | None:
+    def receive(
+        self, endpoint: Endpoint, size: int, subject: object, call: str = "recv"
+    ) -> bytes | None:
         """The commonest wait: a blocking receive without flags or options.
 
         None when it turns out not to be so plain.
@@ -350,7 +352,7 @@ class Scheduler:
         if task is self.main and threading.get_ident() != self._thread:
             self.check_thread()
         self._spins = 0
-        task.waiting = "recv", subject
+        task.waiting = call, subject
         endpoint.references += 1
         try:
             while True:

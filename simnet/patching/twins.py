@@ -74,11 +74,14 @@ class Twins:
         # By twin: the real objects that it stands in for, by name.
         self._real: dict[int, dict[str, Any]] = {}
         self._keep: list[tuple[Any, Any]] = []
+        self._classes: list[tuple[type, type]] = []
 
     def add(self, name: str, real: Any, twin: Any) -> None:
         """One stands in for the other."""
         if id(real) not in self._twin:
             self._keep.append((real, twin))
+            if isinstance(real, type) and isinstance(twin, type):
+                self._classes.append((real, twin))
             self._twin[id(real)] = twin
         self._real.setdefault(id(twin), {}).setdefault(name, real)
 
@@ -108,9 +111,7 @@ class Twins:
 
     def classes(self) -> Iterator[tuple[type, type]]:
         """Each real class with the class that stands in for it."""
-        for real, twin in self._keep:
-            if isinstance(real, type) and isinstance(twin, type):
-                yield real, twin
+        return iter(self._classes)
 
     def twin_of(self, real: Any) -> Any:
         """What stands in for an object; itself if nothing does."""

@@ -139,7 +139,13 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
         show(DOORS_HEADINGS, [doors_cells(row) for row in compared], markdown)
         click.echo()
         show(COSTS_HEADINGS, [costs_cells(cost) for cost in doors.costs(few)], markdown)
-        click.echo("\n".join(["", f"Machine: {machine()}.", *remarks]))
+        click.echo(f"\nMachine: {machine()}.")
+        click.echo(
+            f"Medians of {rounds} rounds, of {few} processes for patching; in time of the "
+            "processor, but for requests, which wait for threads."
+        )
+        for remark in remarks:
+            click.echo(remark)
     if only in "network":
         click.echo("\nnetwork ...", file=sys.stderr)
         lines = network.measure(few, scale=0.02 if quick else 1.0)

@@ -58,14 +58,18 @@ class Row:
         return summary(self.kernel) / summary(self.simulator)
 
 
-def timed(operation: Callable[[int], None], repetitions: int) -> float:
+def timed(
+    operation: Callable[[int], None],
+    repetitions: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """Seconds for one repetition. The garbage collector runs before, and not meanwhile."""
     gc.collect()
     gc.disable()
     try:
-        before = time.perf_counter()
+        before = clock()
         operation(repetitions)
-        return (time.perf_counter() - before) / repetitions
+        return (clock() - before) / repetitions
     finally:
         gc.enable()
 
