@@ -88,6 +88,8 @@ class Twins:
     def add_modules(self, real: ModuleType, twin: ModuleType) -> None:
         """A module, with its functions and classes."""
         self.add(real.__name__, real, twin)
+        # Who asks where a module comes from (importlib.util.find_spec, inspect) asks the twin.
+        twin.__spec__ = real.__spec__
         for name, value in vars(real).items():
             other = vars(twin).get(name, value)
             if other is value or name.startswith("__"):

@@ -25,6 +25,7 @@ import pytest
 
 from simnet.clock import EPOCH
 from simnet.errors import Deadlock, ForeignThread, NoCurrentHost
+from simnet.patching.twins import MODULES
 from simnet.world import World
 from tests.patching.modules import Load
 
@@ -408,6 +409,15 @@ def test_patches_nest(world: World) -> None:
         assert outer.world is world
         assert socket.socket is not real
     assert socket.socket is real
+
+
+def test_modules_say_where_they_come_from(world: World) -> None:
+    """importlib asks the module that is loaded."""
+    import importlib.util
+
+    expected = [importlib.util.find_spec(real.__name__) for real, _ in MODULES]
+    with world.patch():
+        assert [importlib.util.find_spec(real.__name__) for real, _ in MODULES] == expected
 
 
 def test_a_patch_may_be_entered_again(world: World) -> None:
