@@ -462,8 +462,8 @@ def looks_first(waits: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
     @functools.wraps(waits)
     def select(self: Any, timeout: float | None = None) -> Any:
-        poller: epoll = self._selector
-        kernel = poller._descriptor.endpoint
+        poller: Any = self._selector
+        kernel = poller._descriptor.endpoint if poller.__class__ is epoll else None
         if kernel.__class__ is not _Epoll or not (timeout is None or timeout <= _A_DAY):
             return waits(self, timeout)
         keys = self._fd_to_key
