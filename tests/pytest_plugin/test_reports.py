@@ -170,6 +170,30 @@ def test_errors_of_the_simulator_are_shown_at_the_line_of_the_test(run: Run) -> 
     result.stdout.fnmatch_lines(["*simnet/scheduler.py:*"])
 
 
+def test_code_that_keeps_the_world_from_running_is_shown_where_it_stands(run: Run) -> None:
+    """With those who wait for it."""
+    result = run(
+        SERVER
+        + """
+    def test_stuck(simnet):
+        with socket.create_server(("", 80)) as listener:
+            threading.Thread(target=serve, args=(listener,)).start()
+            time.sleep(1)
+            with simnet.patch(watchdog=0.2):
+                while True:
+                    pass
+    """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *Stuck: no task of the world has run for 0.2 s of the wall clock: 'main' *",
+            "E * 'localhost-1' on host 'localhost': accept *, at *test_it.py:5 in serve",
+            "test_it.py:1?: Stuck",
+        ]
+    )
+
+
 def test_what_is_left_open_fails_the_test_by_name(run: Run) -> None:
     """Sockets and tasks; unless it failed already, or was skipped."""
     result = run(
