@@ -95,6 +95,9 @@ def pytest_runtest_makereport(
     if report.failed:
         text = state.section or reports.section(item, state)
         report.sections.append((reports.TITLE, text))
+    if report.when == "teardown":
+        # Nobody needs its world any more.
+        del item.stash[STATE]
 
 
 @pytest.hookimpl(hookwrapper=True)

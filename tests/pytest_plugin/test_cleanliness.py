@@ -211,6 +211,34 @@ def test_an_unclosed_socket_is_named_where_warnings_are_errors(run: Run) -> None
     assert not [line for line in result.outlines if "simnet/sockets.py" in line]
 
 
+def test_worlds_go_with_their_tests(run: Run) -> None:
+    """A long run does not keep them all."""
+    result = run(
+        """
+        import asyncio, gc, socket, weakref
+
+        WORLDS = []
+
+        def test_plain(world):
+            WORLDS.append(weakref.ref(world))
+
+        def test_patched(simnet):
+            WORLDS.append(weakref.ref(simnet))
+            with socket.create_server(("", 80)):
+                pass
+
+        async def test_coroutine(simnet):
+            WORLDS.append(weakref.ref(simnet))
+            await asyncio.sleep(1)
+
+        def test_gone():
+            gc.collect()
+            assert [each() for each in WORLDS] == [None] * 3
+        """
+    )
+    result.assert_outcomes(passed=5)
+
+
 def test_durations_are_those_of_the_wall(run: Run, pytester: pytest.Pytester) -> None:
     """However long the test sleeps."""
     pytester.makeconftest(
