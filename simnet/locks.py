@@ -156,7 +156,8 @@ class RLock:
 
     __slots__ = ("__weakref__", "_count", "_lock", "_owner")
 
-    def __init__(self) -> None:
+    def __init__(self, *ignored: object, **as_well: object) -> None:
+        # The real one takes any arguments, too.
         self._lock = lock()
         self._owner: int | None = None
         self._count = 0
@@ -290,8 +291,10 @@ def _begin(
         except (SystemExit, TaskExit):
             pass
         except Exception as exc:
-            what = "Exception ignored in thread started by"
-            told = (type(exc), exc, exc.__traceback__, what, function)
+            what, who = "Exception ignored in thread started by", function
+            if sys.version_info >= (3, 13):
+                what, who = f"{what} {function!r}", None  # type: ignore[assignment]
+            told = (type(exc), exc, exc.__traceback__, what, who)
             sys.unraisablehook(_unraisable_type()(told))
         finally:
             _sentinels.release(task)
@@ -319,6 +322,8 @@ class _ThreadHandle:
         self._done = False
 
     def _set_done(self) -> None:
+        if self.ident is None:
+            raise RuntimeError("thread not started")
         self._done = True
 
     def is_done(self) -> bool:

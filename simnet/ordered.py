@@ -34,6 +34,10 @@ class OrderedSet(MutableSet[Any]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def copy(self) -> OrderedSet:
+        """Another one with the same members."""
+        return type(self)(self)
+
     def add(self, value: Any) -> None:
         """Put it in, at the end if it is new."""
         self._members[value] = None

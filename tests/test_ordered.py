@@ -28,6 +28,9 @@ def test_members_come_in_the_order_in_which_they_were_added(kind: type[OrderedSe
     assert list(ordered) == [*things[1:], things[0]]
     assert list(ordered - kind(things[5:])) == [*things[1:5], things[0]]
     assert len(ordered) == 20
+    again = ordered.copy()
+    again.discard(things[1])
+    assert (type(again), len(again), len(ordered)) == (kind, 19, 20)
 
 
 def test_weak_members_go() -> None:

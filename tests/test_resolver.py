@@ -145,6 +145,23 @@ def test_interfaces_by_name_and_by_index(resolver: Resolver) -> None:
     assert answer(resolver.if_indextoname, 9)[0] is OSError
 
 
+@pytest.mark.parametrize("number", [-1, 0, 2**32 - 1, 2**33 - 1, 2**64, 2**99, "x", 1.5])
+def test_an_index_that_no_interface_has_is_refused_as_by_this_python(
+    resolver: Resolver, number: Any
+) -> None:
+    """What is too large for the C library is, by version, cut off or refused."""
+    assert answer(resolver.if_indextoname, number) == answer(socket.if_indextoname, number)
+
+
+@pytest.mark.parametrize("port", [2**63, 2**64, -(2**63) - 1, 2**63 - 65535, 70000, -1])
+def test_a_port_that_is_too_large_is_what_this_python_makes_of_it(
+    resolver: Resolver, port: int
+) -> None:
+    """An error of the number, or of the name of a service, or what the C library cuts it to."""
+    arguments = (None, port, INET, socket.SOCK_STREAM)
+    assert answer(resolver.getaddrinfo, *arguments) == answer(socket.getaddrinfo, *arguments)
+
+
 def test_the_name_of_a_host_cannot_be_set(resolver: Resolver) -> None:
     """PermissionError: the world names its hosts."""
     assert answer(resolver.sethostname, "other")[0] is PermissionError

@@ -211,7 +211,7 @@ def test_what_a_raw_thread_raises_is_told_by_the_interpreters_own_hook(
     locks.module.start_new_thread(raw, ())
     host.sleep(1)
     told = capsys.readouterr().err
-    assert "Exception ignored in thread started by" in told
+    assert re.search("Exception ignored in thread started by:? <function .*raw", told)
     assert "ValueError: nobody catches this" in told
 
 
@@ -259,6 +259,23 @@ def test_a_lock_shows_itself_as_the_real_one_does(host: Host) -> None:
         assert re.fullmatch(r"<unlocked (_thread\.)?.*object.* at 0x\w+>", repr(lock))
         with lock:
             assert re.fullmatch(r"<locked (_thread\.)?.*object.* at 0x\w+>", repr(lock))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="it is new in Python 3.13")
+def test_a_handle_is_not_done_before_it_has_begun(host: Host) -> None:
+    """RuntimeError, as by the real one."""
+    with pytest.raises(RuntimeError, match="thread not started"):
+        locks.module._ThreadHandle()._set_done()
+    handle = locks.module.start_joinable_thread(lambda: None)
+    handle._set_done()
+    assert handle.is_done()
+    host.sleep(1)
+
+
+def test_a_lock_that_may_be_taken_again_ignores_arguments(host: Host) -> None:
+    """So does the real type."""
+    with locks.module.RLock(1, 2, three=3) as taken:
+        assert taken
 
 
 def test_what_threading_shows_is_listed(host: Host) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from operator import index
 from typing import Any
 
 _UINT_MAX = 2**32 - 1
+_ULONG_MAX = 2**64 - 1
 
 
 def host_argument(host: Any) -> str | None:
@@ -24,7 +26,7 @@ def port_argument(port: Any) -> str | None:
     if port is None:
         return None
     if type(port) is int:
-        if not -(2**63) <= port < 2**63:
+        if sys.version_info < (3, 12) and not -(2**63) <= port < 2**63:
             raise OverflowError("Python int too large to convert to C long")
         return str(port)
     if isinstance(port, str):
@@ -57,6 +59,19 @@ def check_text(call: str, position: int, value: Any) -> None:
         raise TypeError(f"{call}() argument {position} must be str, not {given}")
     if "\0" in value:
         raise ValueError("embedded null character")
+
+
+def interface_index(number: Any) -> int:
+    """The index of an interface; what is too large was cut off before Python 3.13."""
+    if not isinstance(number, int):
+        raise TypeError("an integer is required")
+    if number < 0:
+        raise OverflowError("can't convert negative value to unsigned int")
+    if number > _ULONG_MAX:
+        raise OverflowError("Python int too large to convert to C unsigned long")
+    if sys.version_info >= (3, 13) and number > _UINT_MAX:
+        raise OverflowError("index is too large")
+    return number & _UINT_MAX
 
 
 def sockaddr_argument(sockaddr: Any) -> tuple[str, int, int, int]:

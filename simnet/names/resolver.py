@@ -25,6 +25,7 @@ from simnet.names.arguments import (
     check_text,
     encoded,
     host_argument,
+    interface_index,
     port_argument,
     sockaddr_argument,
 )
@@ -302,11 +303,7 @@ class Resolver:
 
     def if_indextoname(self, number: int, /) -> str:
         """The name of an interface."""
-        if not isinstance(number, int):
-            raise TypeError("an integer is required")
-        if number < 0:
-            raise OverflowError("can't convert negative value to unsigned int")
-        name = dict(self._interfaces()).get(number)
+        name = dict(self._interfaces()).get(interface_index(number))
         if name is None:
             raise os_error(errno.ENXIO)
         return name

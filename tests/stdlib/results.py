@@ -91,6 +91,6 @@ def unexpected(real: Results | None, sim: Results, known: Mapping[str, str]) -> 
         if passes(real, test):
             if there.outcome != PASSED and test not in known:
                 yield f"{test} passes on the real kernel; simulator: {there.outcome}\n{there.text}"
-        elif test in known and there.outcome != PASSED:
-            said = real[test]
-            yield f"{test} is listed, but the real kernel too: {said.outcome}\n{said.text}"
+        elif real[test].outcome == FAILED and test in known:
+            # That it is skipped depends on the machine: whether its kernel has a protocol, say.
+            yield f"{test} is listed, but fails on the real kernel too\n{real[test].text}"
