@@ -297,25 +297,24 @@ def test_a_task_that_swallows_its_end_is_ended_all_the_same(error: Exception | N
 
 def test_a_task_that_never_lets_go_is_left_where_it_stands() -> None:
     """A main loop that catches everything and goes on; the collector does not try again."""
-    world = World()
-    host = world.host("a")
     told: list[int] = []
 
-    def body() -> None:
+    def stubborn(host: Host) -> None:
         while True:
             try:
-                host.sleep(1000)
+                host.sleep(FOREVER)
             except BaseException:
                 told.append(1)
 
-    task = host.spawn(body)
-    other = host.spawn(host.sleep, 5)
-    host.sleep(1)
-    world.close()
-    assert task.done
-    assert other.done
+    def run() -> None:
+        with World() as world:
+            host = world.host("alpha")
+            tasks = [host.spawn(stubborn, host), host.spawn(host.sleep, FOREVER)]
+            world.run(until=1)
+        assert all(task.done for task in tasks)
+
+    run()
     assert len(told) == ENDINGS
-    del world, host, task, other
     gc.collect()
     assert len(told) == ENDINGS
 
