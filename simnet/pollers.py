@@ -11,6 +11,7 @@ import errno
 import functools
 import select as _real
 from collections.abc import Callable, Iterable
+from operator import itemgetter
 from selectors import EVENT_READ as _READ
 from selectors import EVENT_WRITE as _WRITE
 from types import TracebackType
@@ -124,7 +125,11 @@ def select(
             members = list(objects)
         except TypeError:
             raise TypeError("arguments 1-3 must be sequences") from None
-        groups.append(([(obj, descriptor_number(obj)) for obj in members], mask))
+        numbered = [(obj, descriptor_number(obj)) for obj in members]
+        if isinstance(objects, (set, frozenset)):
+            # The order of a set is another in every run.
+            numbered.sort(key=itemgetter(1))
+        groups.append((numbered, mask))
     pollables = {number: _look_up(host, number) for members, _ in groups for _, number in members}
 
     def look() -> tuple[list[Any], list[Any], list[Any]] | None:

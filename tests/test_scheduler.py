@@ -16,6 +16,7 @@ from simnet.api import Socket
 from simnet.current import the_host
 from simnet.errors import Deadlock, ForeignThread, NoCurrentHost, SimnetError, StepLimit
 from simnet.host import Host
+from simnet.scheduler import ENDINGS
 from simnet.world import World
 
 FOREVER = 1e6
@@ -292,6 +293,30 @@ def test_a_task_that_swallows_its_end_is_ended_all_the_same(error: Exception | N
         world.run(until=1)
     assert task.done
     assert world.leftovers() == []
+
+
+def test_a_task_that_never_lets_go_is_left_where_it_stands() -> None:
+    """A main loop that catches everything and goes on; the collector does not try again."""
+    told: list[int] = []
+
+    def stubborn(host: Host) -> None:
+        while True:
+            try:
+                host.sleep(FOREVER)
+            except BaseException:
+                told.append(1)
+
+    def run() -> None:
+        with World() as world:
+            host = world.host("alpha")
+            tasks = [host.spawn(stubborn, host), host.spawn(host.sleep, FOREVER)]
+            world.run(until=1)
+        assert all(task.done for task in tasks)
+
+    run()
+    assert len(told) == ENDINGS
+    gc.collect()
+    assert len(told) == ENDINGS
 
 
 def test_who_waits_for_a_task_that_is_ended_goes_on(world: World, host: Host) -> None:

@@ -9,6 +9,7 @@ import os
 import select
 import selectors
 import socket
+from contextlib import ExitStack
 from types import ModuleType
 from typing import Any
 
@@ -122,6 +123,24 @@ def test_each_selector_of_the_simulated_module_selects(name: str) -> None:
             assert selector.select(0) == []
             a.send(b"x")
             assert [key.fileobj for key, _ in selector.select()] == [b]
+
+
+@pytest.mark.parametrize("kind", [set, frozenset])
+def test_select_over_a_set_has_the_same_order_in_every_run(kind: type[set[object]]) -> None:
+    """That of the descriptors; over a list it is the list's."""
+    with World() as world, world.host("alpha") as host, ExitStack() as stack:
+        pairs = [host.socketpair() for _ in range(30)]
+        for pair in pairs:
+            for sock in pair:
+                stack.enter_context(sock)
+        socks = [b for _, b in pairs]
+        readable, writable, _ = stdlib.select.select([], kind(socks), [])
+        assert writable == socks
+        for a, _ in pairs:
+            a.send(b"x")
+        readable, _, _ = stdlib.select.select(kind(socks), [], [])
+        assert readable == socks
+        assert stdlib.select.select(socks[::-1], [], [])[0] == socks[::-1]
 
 
 @pytest.mark.parametrize("value", [threads.threading.Event(), threads.queue.Queue])
