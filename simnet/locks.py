@@ -8,6 +8,7 @@ without an effect on tasks), threads that outlive their world.
 from __future__ import annotations
 
 import _thread as _real
+import contextvars
 import functools
 import signal
 import sys
@@ -15,7 +16,7 @@ import threading as _real_threading
 import traceback
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 from weakref import WeakKeyDictionary
 
 from simnet.arguments import c_int
@@ -60,14 +61,22 @@ class _Free(Pollable):
         return 0 if self._lock.locked() else POLLIN
 
 
-def check_timeout(blocking: bool, timeout: float) -> None:
-    """What acquire() may be given: ValueError, OverflowError."""
-    if not blocking:
-        raise ValueError("can't specify a timeout for a non-blocking call")
-    if timeout < 0:
-        raise ValueError("timeout value must be a non-negative number")
-    if timeout > TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
+# A real lock that is free: it says what is wrong with arguments, in this Python's own words.
+_sample = _real.allocate_lock()
+_acquire_sample, _release_sample = type(_sample).acquire, type(_sample).release
+
+
+def check_arguments(blocking: bool, timeout: float) -> None:
+    """What acquire() may be given: TypeError, ValueError, OverflowError."""
+    plain = timeout == -1 and isinstance(blocking, bool)
+    if not plain and _acquire_sample(_sample, blocking, timeout):
+        _release_sample(_sample)
+
+
+def refuse_copy(self: Any, protocol: SupportsIndex = 0, /) -> NoReturn:
+    """Helper for pickle."""
+    cls = type(self)
+    raise TypeError(f"cannot pickle '{cls.__module__}.{cls.__qualname__}' object")
 
 
 class lock:
@@ -83,8 +92,7 @@ class lock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
-        if timeout != -1:
-            check_timeout(blocking, timeout)
+        check_arguments(blocking, timeout)
         task = _task()
         if self._taken and not self._wait(task, blocking, timeout):
             return False
@@ -132,6 +140,7 @@ class lock:
         self._free = None
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
+    __reduce_ex__ = refuse_copy
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -168,6 +177,7 @@ class RLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
+        check_arguments(blocking, timeout)
         me = get_ident()
         if self._owner == me:
             self._count += 1
@@ -211,6 +221,8 @@ class RLock:
     def _at_fork_reinit(self) -> None:
         self._lock._at_fork_reinit()
         self._count, self._owner = 0, None
+
+    __reduce_ex__ = refuse_copy
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -291,7 +303,8 @@ def _begin(
         finally:
             _sentinels.release(task)
 
-    return host.spawn(run)
+    # A thread begins with no context variable set, but of the same host.
+    return contextvars.Context().run(host.spawn, run)
 
 
 def start_new_thread(

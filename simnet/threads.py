@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from simnet import locks, stdlib, times
+from simnet.arguments import duration_ns
 from simnet.current import host_or_none, in_foreign_thread
 from simnet.ordered import OrderedSet
 from simnet.scheduler import TaskExit
@@ -139,6 +140,8 @@ def _make_threading() -> Any:
     holding = SimpleNamespace(current_thread=_current_holder, RLock=locks.RLock)
     thread_module: Any = locks.module
     thread_module._local = stdlib.execute("_threading_local", {"threading": holding}).local
+    thread_module._local.__module__, thread_module._local.__qualname__ = "_thread", "_local"
+    thread_module._local.__reduce_ex__ = locks.refuse_copy
     replaced = {"_thread": locks.module, "time": times.module, "os": _Os()}
     copy: Any = stdlib.execute("threading", replaced)
     simulated = copy.current_thread
@@ -148,6 +151,10 @@ def _make_threading() -> Any:
         return _real_threading.current_thread() if in_foreign_thread() else simulated()
 
     copy.current_thread = current_thread
+    if hasattr(copy, "_maintain_shutdown_locks"):
+        # (Up to Python 3.12.) The interpreter does not wait for tasks when it ends; a search
+        # through the locks of all threads, at the beginning and end of each, is what would be left.
+        copy._maintain_shutdown_locks = copy._shutdown_locks.clear
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)
     copy.Thread.__hash__ = number_of
@@ -162,11 +169,30 @@ threading = contextvars.Context().run(_make_threading)
 
 def _make_queue() -> Any:
     replaced = {"threading": threading, "time": times.module, "_queue": None}
-    copy = stdlib.execute("queue", replaced)
+    copy: Any = stdlib.execute("queue", replaced)
+    copy.SimpleQueue = _make_simple_queue(copy._PySimpleQueue)
     for name in ("Empty", "Full", "ShutDown"):
         if hasattr(_real_queue, name):
             setattr(copy, name, getattr(_real_queue, name))
     return copy
+
+
+def _make_simple_queue(base: Any) -> type:
+    class SimpleQueue(base):  # type: ignore[misc]
+        """Simple, unbounded FIFO queue."""
+
+        __module__ = "_queue"
+        __qualname__ = "SimpleQueue"
+        __reduce_ex__ = locks.refuse_copy
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            if not block:
+                return super().get(False)
+            if timeout is not None and duration_ns(timeout) < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            return super().get(True, timeout)
+
+    return SimpleQueue
 
 
 queue = _make_queue()

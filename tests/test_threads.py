@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextvars
+import copy
+import pickle
 import queue as real_queue
 import re
 import signal
@@ -267,6 +270,33 @@ def test_what_threading_shows_is_listed(host: Host) -> None:
     assert threading.get_native_id.__module__ == real_threading.get_native_id.__module__
 
 
+def test_a_thread_begins_without_context_variables(host: Host) -> None:
+    """As a thread of the real system; what runs code in the caller's context hands it over."""
+    variable = contextvars.ContextVar("variable", default=0)
+    variable.set(1)
+    seen: list[int] = []
+    for thread_class in (threading.Thread, real_threading.Thread):
+        thread = thread_class(target=lambda: seen.append(variable.get()))
+        thread.start()
+        thread.join()
+    with futures.ThreadPoolExecutor() as pool:
+        seen.append(pool.submit(variable.get).result())
+        seen.append(pool.submit(contextvars.copy_context().run, variable.get).result())
+    assert seen == [0, 0, 0, 1]
+
+
+def test_what_has_begun_is_not_searched_for_every_thread(host: Host) -> None:
+    """So that ten thousand of them begin and end in a time that grows with their number alone."""
+    go = threading.Event()
+    all_threads = [threading.Thread(target=go.wait) for _ in range(3)]
+    for thread in all_threads:
+        thread.start()
+    assert len(getattr(threading, "_shutdown_locks", ())) <= 1
+    go.set()
+    for thread in all_threads:
+        thread.join()
+
+
 def test_a_thread_needs_a_host() -> None:
     """Outside every host there is nowhere to run it."""
     with pytest.raises((SimnetError, RuntimeError)):
@@ -308,13 +338,72 @@ def test_a_lock_may_be_tried_and_waited_for(host: Host) -> None:
     assert host.world.now == 2.5
     with pytest.raises(ValueError, match="non-blocking"):
         lock.acquire(False, 1)
-    with pytest.raises(ValueError, match="non-negative"):
+    with pytest.raises(ValueError, match="timeout value must be"):
         lock.acquire(timeout=-2)
     with pytest.raises(OverflowError):
         lock.acquire(timeout=1e100)
     lock.release()
     with pytest.raises(RuntimeError, match="unlocked"):
         lock.release()
+
+
+Call = Callable[[Any], object]
+
+
+def outcome(call: Call, kind: Any) -> str:
+    """What a call of an object of a kind does, in words."""
+    try:
+        result = call(kind)
+    except Exception as exc:
+        return f"{type(exc).__name__}: {exc}"
+    return repr(result)
+
+
+NAN, INF = float("nan"), float("inf")
+TIMEOUTS: list[Any] = [-2, -1e-9, NAN, -INF, INF, 1e300, 2**70, "x", None, []]
+WRONG: list[tuple[Any, ...]] = [
+    *((True, timeout) for timeout in TIMEOUTS),
+    *((False, timeout) for timeout in [*TIMEOUTS, 0, 1, -1.0]),
+    (0,),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_arguments_of_acquire_are_checked_as_by_the_real_one(
+    host: Host, kind: str, arguments: tuple[Any, ...]
+) -> None:
+    """Whether the lock is free or not; the same words."""
+
+    def acquire(lock: Any) -> Any:
+        return lock.acquire(*arguments)
+
+    simulated, real = getattr(threading, kind)(), getattr(real_threading, kind)()
+    for _ in range(2):
+        assert outcome(acquire, simulated) == outcome(acquire, real)
+        simulated.acquire(False)
+        real.acquire(False)
+
+
+@pytest.mark.parametrize("arguments", [(True, -1), (True, NAN), (True, "x"), (False, -1), (0, "x")])
+def test_arguments_of_a_simple_queues_get_too(host: Host, arguments: Any) -> None:
+    """A timeout means nothing to a call that does not wait."""
+
+    def get(queue: Any) -> Any:
+        return queue.get(*arguments)
+
+    assert outcome(get, queue.SimpleQueue()) == outcome(get, real_queue.SimpleQueue())
+
+
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("kind", ["Lock", "RLock", "local", "SimpleQueue"])
+def test_what_cannot_be_copied_cannot_be_here(host: Host, kind: str, attempt: Call) -> None:
+    """Nor what holds one."""
+    simulated: Any = queue if kind.endswith("Queue") else threading
+    real: Any = real_queue if kind.endswith("Queue") else real_threading
+    there = outcome(attempt, getattr(real, kind)())
+    here = outcome(attempt, getattr(simulated, kind)())
+    assert here.startswith("TypeError: cannot pickle") == there.startswith("TypeError")
 
 
 def test_an_rlock_counts(host: Host) -> None:
