@@ -14,7 +14,7 @@ from typing import Any
 
 from simnet.current import in_foreign_thread, stand_in
 from simnet.decisions import Stream
-from simnet.patching.places import Places
+from simnet.patching.places import Place, Places
 
 _urandom = os.urandom
 _getrandom = os.getrandom
@@ -66,26 +66,58 @@ def _seed_from_world(self: random.Random, a: Any = None, version: int = 2) -> No
     _seed(self, a, version)
 
 
+class _Block:
+    """A block within which randomness is a world's, and where generators were before."""
+
+    def __init__(self, seed: object) -> None:
+        self.before: Any = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
+        random.seed(f"{seed}/random")
+        # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
+        uuid._last_timestamp = None  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """Generators go on where they were, or will when the block ends that began within it."""
+        here = _blocks.index(self)
+        if here + 1 < len(_blocks):
+            _blocks[here + 1].before = self.before
+        else:
+            random.setstate(self.before[0])
+            uuid._last_timestamp = self.before[1]  # type: ignore[attr-defined]
+        del _blocks[here]
+
+
+_blocks: list[_Block] = []
+_changed: list[Place] = []
+
+
+def _install(ignore: frozenset[str]) -> None:
+    swapped = {id(real): simulated for real, simulated in _REPLACED}
+    _changed[:] = _places.find(ignore)
+    for place in _changed:
+        place.put(swapped[id(place.held)])
+    random.Random.seed = _seed_from_world  # type: ignore[method-assign]
+
+
+def _remove(ignore: frozenset[str]) -> None:
+    random.Random.seed = _seed  # type: ignore[method-assign]
+    for place in _changed:
+        place.put(place.held)
+    _changed.clear()
+    reals = {id(simulated): real for real, simulated in _REPLACED}
+    for place in _simulated_places.find(ignore):
+        place.put(reals[id(place.held)])
+
+
 @contextmanager
 def in_force(seed: object, ignore: frozenset[str]) -> Iterator[None]:
     """Within a block, randomness is the world's; afterwards generators go on where they were."""
-    state, stamp = random.getstate(), uuid._last_timestamp  # type: ignore[attr-defined]
-    swapped = {id(real): simulated for real, simulated in _REPLACED}
-    places = _places.find(ignore)
-    for place in places:
-        place.put(swapped[id(place.held)])
-    random.seed(f"{seed}/random")
-    # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
-    uuid._last_timestamp = None  # type: ignore[attr-defined]
-    seeding, random.Random.seed = random.Random.seed, _seed_from_world  # type: ignore[method-assign]
+    if not _blocks:
+        _install(ignore)
+    block = _Block(seed)
+    _blocks.append(block)
     try:
         yield
     finally:
-        random.Random.seed = seeding  # type: ignore[method-assign]
-        random.setstate(state)
-        uuid._last_timestamp = stamp  # type: ignore[attr-defined]
-        for place in places:
-            place.put(place.held)
-        reals = {id(simulated): real for real, simulated in _REPLACED}
-        for place in _simulated_places.find(ignore):
-            place.put(reals[id(place.held)])
+        block.end()
+        if not _blocks:
+            _remove(ignore)
