@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextvars
 import copy
 import pickle
@@ -501,6 +502,62 @@ def test_waiting_for_a_notification_is_no_circle(host: Host) -> None:
     with pytest.raises(Deadlock, match="'main': acquire") as caught:
         threading.Event().wait()
     assert "locked in a circle" not in str(caught.value)
+
+
+def outside() -> Any:
+    """An executor whose threads are of the real system."""
+    return concurrent.futures.ThreadPoolExecutor(2)
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_outside_a_host_locks_keep_threads_of_the_real_system_apart(kind: str) -> None:
+    """As real ones: who waits gets it when it is given back; in a time or not."""
+    lock = getattr(threading, kind)()
+    with outside() as pool:
+        lock.acquire()
+        assert not pool.submit(lock.acquire, False).result()
+        assert not pool.submit(lock.acquire, timeout=0.01).result()
+        waiting = pool.submit(lock.acquire)
+        assert not concurrent.futures.wait([waiting], 0.02).done
+        lock.release()
+        assert waiting.result(10)
+
+
+def test_outside_a_host_two_threads_never_have_a_lock_together() -> None:
+    """Whichever way the interpreter switches between them."""
+    lock = threading.Lock()
+    inside: list[int] = []
+    interval = sys.getswitchinterval()
+
+    def work() -> None:
+        for _ in range(300):
+            with lock:
+                inside.append(1)
+                assert len(inside) == 1
+                inside.pop()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with outside() as pool:
+            for done in [pool.submit(work) for _ in range(2)]:
+                done.result(30)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_outside_a_host_queues_events_and_conditions_serve_threads_of_the_real_system() -> None:
+    """Those of a module that was imported in a patched program go on when the patch is over."""
+    with World() as world, world.host("a"):
+        event, jobs, simple = threading.Event(), queue.Queue(1), queue.SimpleQueue()
+    with pytest.raises(real_queue.Empty):
+        jobs.get(timeout=0.01)
+    assert not event.wait(0.01)
+    with outside() as pool:
+        got = pool.submit(lambda: (jobs.get(), simple.get(), event.wait(10)))
+        jobs.put(1)
+        simple.put(2)
+        event.set()
+        assert got.result(10) == (1, 2, True)
 
 
 def test_outside_a_host_a_free_lock_can_be_taken() -> None:
