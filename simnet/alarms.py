@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from simnet import locks
-from simnet.clock import SECOND_NS, Timer, nanoseconds
+from simnet.arguments import duration_ns, plain_int
+from simnet.clock import SECOND_NS, Timer
 from simnet.current import in_foreign_thread, the_host
 from simnet.descriptor_calls import wakeup
 from simnet.errors import SimnetError
@@ -72,7 +73,7 @@ class _Alarm(Pollable):
         self.notify(POLLIN)
         handler = _real.getsignal(_real.SIGALRM)
         if callable(handler):
-            handler(_real.SIGALRM, None)
+            handler(int(_real.SIGALRM), None)
         elif handler != _real.SIG_IGN:
             raise SimnetError("SIGALRM has no handler: it would end the process (signal(7))")
 
@@ -92,9 +93,7 @@ def alarm(seconds: int, /) -> int:
     """Arrange for SIGALRM to arrive after the given number of seconds."""
     if in_foreign_thread():
         return _real.alarm(seconds)
-    if not isinstance(seconds, int):
-        raise TypeError(f"'{type(seconds).__name__}' object cannot be interpreted as an integer")
-    left_ns, _ = _alarm().set(seconds * SECOND_NS, 0)
+    left_ns, _ = _alarm().set(plain_int(seconds) * SECOND_NS, 0)
     # Rounded up, as the kernel rounds what is less than a second.
     return -(-left_ns // SECOND_NS)
 
@@ -103,9 +102,10 @@ def setitimer(which: int, seconds: float, interval: float = 0.0, /) -> tuple[flo
     """Sets given itimer (one of ITIMER_REAL, ITIMER_VIRTUAL or ITIMER_PROF)."""
     if which != _real.ITIMER_REAL or in_foreign_thread():
         return _real.setitimer(which, seconds, interval)
-    if seconds < 0 or interval < 0:
+    first_ns, interval_ns = duration_ns(seconds), duration_ns(interval)
+    if first_ns < 0 or interval_ns < 0:
         raise _real.ItimerError(22, "Invalid argument")
-    left = _alarm().set(nanoseconds(seconds), nanoseconds(interval))
+    left = _alarm().set(first_ns, interval_ns)
     return left[0] / SECOND_NS, left[1] / SECOND_NS
 
 

@@ -29,9 +29,10 @@ def push_stand_in(host: Host) -> None:
     _stand_ins.append(host)
 
 
-def pop_stand_in() -> None:
-    """The innermost patch ends."""
-    _stand_ins.pop()
+def pop_stand_in(host: Host) -> None:
+    """A patch ends: the innermost one of this host, but maybe not of all."""
+    innermost = max(i for i, each in enumerate(_stand_ins) if each is host)
+    del _stand_ins[innermost]
 
 
 def stand_in() -> Host | None:

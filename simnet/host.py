@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from simnet import api, constants, pollers, stdlib
 from simnet.addresses import IP, InetAddress, is_multicast, present
+from simnet.arguments import duration_ns
 from simnet.clock import EPOCH, SECOND_NS, nanoseconds
 from simnet.current import current_host
 from simnet.errors import SimnetError, os_error
@@ -409,9 +410,10 @@ class Host(Addressing, api.Network):
         return self.clock.now_ns + timeout_ns
 
     def sleep(self, seconds: float, /) -> None:
-        if seconds < 0:
+        length_ns = duration_ns(seconds)
+        if length_ns < 0:
             raise ValueError("sleep length must be non-negative")
-        self.scheduler.sleep(seconds / (1 + self.clock_drift))
+        self.scheduler.sleep_until(self.deadline(length_ns), seconds)
 
     def monotonic_ns(self) -> int:
         """The monotonic clock in nanoseconds."""

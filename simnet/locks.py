@@ -1,21 +1,24 @@
 """The module `_thread` of a simulated host: threads are tasks, and locks make them wait.
 
-Where no host is current (while modules are imported, say) a lock that is free can be taken; one
-that is not can only be waited for inside a world. Not modelled: stack sizes (taken and kept,
+Where no host is current (while modules are imported, say, or in a module that was imported in a
+patched program, when the patch is over) locks do among threads of the real system what real ones
+do. Not modelled: stack sizes (taken and kept,
 without an effect on tasks), threads that outlive their world.
 """
 
 from __future__ import annotations
 
 import _thread as _real
+import contextvars
 import functools
 import signal
 import sys
 import threading as _real_threading
+import time
 import traceback
 from collections.abc import Callable
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsIndex
 from weakref import WeakKeyDictionary
 
 from simnet.arguments import c_int
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 TIMEOUT_MAX: float = _real.TIMEOUT_MAX
 # What the code outside all tasks has as its identity; tasks count from there.
 MAIN_IDENT = 1
+_main_ident = _real_threading.main_thread().ident
 
 
 def _task() -> SimTask | None:
@@ -42,9 +46,10 @@ def _task() -> SimTask | None:
 def get_ident() -> int:
     """get_ident() -> integer"""
     task = _task()
-    if task is None:
-        return _real.get_ident() if in_foreign_thread() else MAIN_IDENT
-    return MAIN_IDENT + task.number
+    if task is not None:
+        return MAIN_IDENT + task.number
+    ident = _real.get_ident()
+    return MAIN_IDENT if ident == _main_ident and not in_foreign_thread() else ident
 
 
 class _Free(Pollable):
@@ -60,46 +65,88 @@ class _Free(Pollable):
         return 0 if self._lock.locked() else POLLIN
 
 
-def check_timeout(blocking: bool, timeout: float) -> None:
-    """What acquire() may be given: ValueError, OverflowError."""
-    if not blocking:
-        raise ValueError("can't specify a timeout for a non-blocking call")
-    if timeout < 0:
-        raise ValueError("timeout value must be a non-negative number")
-    if timeout > TIMEOUT_MAX:
-        raise OverflowError("timeout value is too large")
+# A real lock that is free: it says what is wrong with arguments, in this Python's own words.
+_sample = _real.allocate_lock()
+_acquire_sample, _release_sample = type(_sample).acquire, type(_sample).release
+# Lets threads of the real system take simulated locks one after the other.
+_guard = _real.allocate_lock()
+
+
+def check_arguments(blocking: bool, timeout: float) -> None:
+    """What acquire() may be given: TypeError, ValueError, OverflowError."""
+    plain = timeout == -1 and isinstance(blocking, bool)
+    if not plain and _acquire_sample(_sample, blocking, timeout):
+        _release_sample(_sample)
+
+
+def refuse_copy(self: Any, protocol: SupportsIndex = 0, /) -> NoReturn:
+    """Helper for pickle."""
+    cls = type(self)
+    raise TypeError(f"cannot pickle '{cls.__module__}.{cls.__qualname__}' object")
 
 
 class lock:
     """A lock; whoever waits for it gets it in turn."""
 
-    __slots__ = ("__weakref__", "_free", "_taken", "holder")
+    __slots__ = ("__weakref__", "_free", "_gates", "_taken", "holder")
 
     def __init__(self) -> None:
         self._taken = False
         self._free: _Free | None = None
+        # Where threads of the real system wait: locks of theirs, which are taken.
+        self._gates: list[Any] | None = None
         # Who took it, for reports.
         self.holder: SimTask | None = None
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
-        if timeout != -1:
-            check_timeout(blocking, timeout)
+        check_arguments(blocking, timeout)
         task = _task()
+        if task is None:
+            return self._acquire_outside(blocking, timeout)
         if self._taken and not self._wait(task, blocking, timeout):
             return False
         self._taken = True
         self.holder = task
         return True
 
-    def _wait(self, task: SimTask | None, blocking: bool, timeout: float) -> bool:
-        """Until it is free; False if that takes too long."""
-        if task is None:
-            if not blocking:
+    def _acquire_outside(self, blocking: bool, timeout: float) -> bool:
+        """As a thread of the real system, of which there may be several, and in real time."""
+        deadline = time.monotonic() + timeout
+        while True:
+            _acquire_sample(_guard)
+            try:
+                if not self._taken:
+                    self._taken = True
+                    return True
+            finally:
+                _release_sample(_guard)
+            left = deadline - time.monotonic()
+            if not blocking or (timeout >= 0 and left <= 0):
                 return False
-            raise SimnetError(
-                "a simulated lock is taken, and outside every simulated host nobody can wait for it"
-            )
+            if timeout < 0 and len(sys._current_frames()) == 1:
+                raise SimnetError(
+                    "a simulated lock is taken, and outside every simulated host there is no "
+                    "thread that could give it back"
+                )
+            self._wait_outside(-1 if timeout < 0 else left)
+
+    def _wait_outside(self, seconds: float) -> None:
+        """Until somebody gives it back, maybe, in so many seconds of the real system."""
+        gate = _real.allocate_lock()
+        _acquire_sample(gate)
+        if self._gates is None:
+            self._gates = []
+        gates = self._gates
+        gates.append(gate)
+        # Who gives it back looks at the gates afterwards.
+        if self._taken:
+            _acquire_sample(gate, True, seconds)
+        if gate in gates:
+            gates.remove(gate)
+
+    def _wait(self, task: SimTask, blocking: bool, timeout: float) -> bool:
+        """Until it is free; False if that takes too long."""
         scheduler = task.scheduler
         if not blocking or timeout == 0:
             scheduler.relax()
@@ -122,6 +169,8 @@ class lock:
         self.holder = None
         if self._free is not None:
             self._free.notify(POLLIN)
+        if self._gates:
+            _release_sample(self._gates.pop(0))
 
     def locked(self) -> bool:
         """locked() -> bool"""
@@ -137,6 +186,7 @@ class lock:
         self._free = None
 
     acquire_lock, release_lock, locked_lock = acquire, release, locked
+    __reduce_ex__ = refuse_copy
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -174,6 +224,7 @@ class RLock:
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
+        check_arguments(blocking, timeout)
         me = get_ident()
         if self._owner == me:
             self._count += 1
@@ -217,6 +268,8 @@ class RLock:
     def _at_fork_reinit(self) -> None:
         self._lock._at_fork_reinit()
         self._count, self._owner = 0, None
+
+    __reduce_ex__ = refuse_copy
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -299,7 +352,8 @@ def _begin(
         finally:
             _sentinels.release(task)
 
-    return host.spawn(run)
+    # A thread begins with no context variable set, but of the same host.
+    return contextvars.Context().run(host.spawn, run)
 
 
 def start_new_thread(

@@ -425,7 +425,10 @@ class Scheduler:
 
     def sleep(self, seconds: float) -> None:
         """Suspend the current task for so long; 0 lets others run once."""
-        deadline_ns = self.deadline(seconds)
+        self.sleep_until(self.deadline(seconds), seconds)
+
+    def sleep_until(self, deadline_ns: int, seconds: float) -> None:
+        """Suspend the current task until an instant, which is so many seconds away by its clock."""
         while self.wait(self._never, 0, deadline_ns, "sleep", seconds):
             pass
 

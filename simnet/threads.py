@@ -19,6 +19,7 @@ import os
 import queue as _real_queue
 import sys
 import threading as _real_threading
+import time as _real_time
 from collections.abc import Callable, Iterator, MutableMapping
 from itertools import count
 from types import SimpleNamespace
@@ -26,7 +27,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from simnet import locks, stdlib, times
-from simnet.current import host_or_none, in_foreign_thread
+from simnet.arguments import duration_ns
+from simnet.current import host_or_none
 from simnet.ordered import OrderedSet
 from simnet.scheduler import TaskExit
 
@@ -135,22 +137,36 @@ def _current_holder() -> _Holder:
     return _outside if host is None else _holders.setdefault(host.scheduler.current, _Holder())
 
 
+def _monotonic() -> float:
+    """What timeouts are told by; outside every host, of objects that were made in one, real."""
+    return _real_time.monotonic() if host_or_none() is None else times.monotonic()
+
+
+_clock: Any = SimpleNamespace(**{**vars(times.module), "monotonic": _monotonic})
+
+
 def _make_threading() -> Any:
     holding = SimpleNamespace(current_thread=_current_holder, RLock=locks.RLock)
     thread_module: Any = locks.module
     thread_module._local = stdlib.execute("_threading_local", {"threading": holding}).local
-    # As the real one, which is not that of the module of Python.
-    thread_module._local.__module__ = "_thread"
-    replaced = {"_thread": locks.module, "time": times.module, "os": _Os()}
+    thread_module._local.__module__, thread_module._local.__qualname__ = "_thread", "_local"
+    thread_module._local.__reduce_ex__ = locks.refuse_copy
+    replaced = {"_thread": locks.module, "time": _clock, "os": _Os()}
     copy: Any = stdlib.execute("threading", replaced)
     simulated = copy.current_thread
 
     def current_thread() -> Any:
         """The thread that calls; one that is no task of a world is the real one."""
-        return _real_threading.current_thread() if in_foreign_thread() else simulated()
+        if host_or_none() is None and locks.get_ident() != locks.MAIN_IDENT:
+            return _real_threading.current_thread()
+        return simulated()
 
     current_thread.__module__ = "threading"
     copy.current_thread = current_thread
+    if hasattr(copy, "_maintain_shutdown_locks"):
+        # (Up to Python 3.12.) The interpreter does not wait for tasks when it ends; a search
+        # through the locks of all threads, at the beginning and end of each, is what would be left.
+        copy._maintain_shutdown_locks = copy._shutdown_locks.clear
     copy._active = _Active(dict(copy._active))
     copy._counter = Count(1)
     copy.Thread.__hash__ = number_of
@@ -164,12 +180,31 @@ threading = contextvars.Context().run(_make_threading)
 
 
 def _make_queue() -> Any:
-    replaced = {"threading": threading, "time": times.module, "_queue": None}
-    copy = stdlib.execute("queue", replaced)
+    replaced = {"threading": threading, "time": _clock, "_queue": None}
+    copy: Any = stdlib.execute("queue", replaced)
+    copy.SimpleQueue = _make_simple_queue(copy._PySimpleQueue)
     for name in ("Empty", "Full", "ShutDown"):
         if hasattr(_real_queue, name):
             setattr(copy, name, getattr(_real_queue, name))
     return copy
+
+
+def _make_simple_queue(base: Any) -> type:
+    class SimpleQueue(base):  # type: ignore[misc]
+        """Simple, unbounded FIFO queue."""
+
+        __module__ = "_queue"
+        __qualname__ = "SimpleQueue"
+        __reduce_ex__ = locks.refuse_copy
+
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            if not block:
+                return super().get(False)
+            if timeout is not None and duration_ns(timeout) < 0:
+                raise ValueError("'timeout' must be a non-negative number")
+            return super().get(True, timeout)
+
+    return SimpleQueue
 
 
 queue = _make_queue()
@@ -201,7 +236,7 @@ class _Logger:
 
 def _make_futures() -> tuple[Any, Any]:
     """`concurrent.futures`, with a pool whose threads are tasks."""
-    replaced: dict[str, Any] = {"threading": threading, "time": times.module, "queue": queue}
+    replaced: dict[str, Any] = {"threading": threading, "time": _clock, "queue": queue}
     replaced["os"] = _Os()
     base: Any = stdlib.execute("concurrent.futures._base", replaced)
     base.set = OrderedSet

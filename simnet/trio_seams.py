@@ -25,7 +25,7 @@ import trio._subprocess as _subprocess
 import trio._threads as _threads
 
 from simnet import threads
-from simnet.current import current_host
+from simnet.current import current_host, host_or_none
 from simnet.errors import Unsupported
 from simnet.keepers import TaskKeeper, local
 
@@ -122,7 +122,7 @@ def _answered_in_virtual_time(message: type) -> type:
 
     def __init__(self: Any, *args: Any) -> None:
         message.__init__(self, *args)  # type: ignore[misc]
-        if current_host.get(None) is not None:
+        if host_or_none() is not None:
             object.__setattr__(self, "queue", threads.queue.SimpleQueue())
 
     return type(message.__name__, (message,), {"__init__": __init__})
@@ -138,7 +138,7 @@ class _Subprocess:
         return getattr(self._real, name)
 
     def Popen(self, *args: Any, **kwargs: Any) -> Any:
-        if current_host.get(None) is not None:
+        if host_or_none() is not None:
             raise Unsupported("a subprocess would run in the real system, on the real network")
         return self._real.Popen(*args, **kwargs)
 

@@ -18,7 +18,7 @@ import attrs
 from simnet import api, faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
-from simnet.current import current_host
+from simnet.current import host_or_none
 from simnet.decisions import Decisions
 from simnet.descriptors import DescriptorTable
 from simnet.drops import drop
@@ -398,7 +398,7 @@ class World(api.Topology):
 
     def _meant_host(self, call: str) -> Host:
         """The current host, or the only one; NoCurrentHost for a choice."""
-        host = current_host.get(None)
+        host = host_or_none()
         if host is not None and host.world is self:
             return host
         if len(self.hosts) != 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal as real
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -108,9 +109,31 @@ def test_without_a_handler_it_is_an_error(host: Host, rings: list[float]) -> Non
 
 
 def test_bad_arguments(host: Host) -> None:
-    """As the real function."""
-    with pytest.raises(TypeError):
-        signal.alarm("x")
+    """As the real function, in its words."""
+    calls: list[Callable[[Any], object]] = [
+        lambda signal: signal.alarm("x"),
+        lambda signal: signal.alarm(2**70),
+        lambda signal: signal.setitimer(signal.ITIMER_REAL, "x"),
+        lambda signal: signal.setitimer(signal.ITIMER_REAL, float("nan")),
+        lambda signal: signal.setitimer(signal.ITIMER_REAL, 2**70),
+        lambda signal: signal.setitimer(signal.ITIMER_REAL, -1.0),
+    ]
+    for call in calls:
+        told = []
+        for module in (signal, real):
+            with pytest.raises((TypeError, ValueError, OverflowError, OSError)) as caught:
+                call(module)
+            told.append((caught.type, str(caught.value)))
+        assert told[0] == told[1]
+
+
+def test_a_handler_gets_a_plain_number(host: Host) -> None:
+    """Not a member of an enumeration, whose text is another."""
+    seen: list[object] = []
+    signal.signal(signal.SIGALRM, lambda number, frame: seen.append(number))
+    signal.alarm(1)
+    host.sleep(2)
+    assert [type(number) for number in seen] == [int]
 
 
 def test_timers_of_the_processor_are_the_real_ones(host: Host) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextvars
+import copy
+import pickle
 import queue as real_queue
 import re
 import signal
@@ -287,6 +291,33 @@ def test_what_threading_shows_is_listed(host: Host) -> None:
         assert getattr(getattr(threading, name), "__module__", None) == home
 
 
+def test_a_thread_begins_without_context_variables(host: Host) -> None:
+    """As a thread of the real system; what runs code in the caller's context hands it over."""
+    variable = contextvars.ContextVar("variable", default=0)
+    variable.set(1)
+    seen: list[int] = []
+    for thread_class in (threading.Thread, real_threading.Thread):
+        thread = thread_class(target=lambda: seen.append(variable.get()))
+        thread.start()
+        thread.join()
+    with futures.ThreadPoolExecutor() as pool:
+        seen.append(pool.submit(variable.get).result())
+        seen.append(pool.submit(contextvars.copy_context().run, variable.get).result())
+    assert seen == [0, 0, 0, 1]
+
+
+def test_what_has_begun_is_not_searched_for_every_thread(host: Host) -> None:
+    """So that ten thousand of them begin and end in a time that grows with their number alone."""
+    go = threading.Event()
+    all_threads = [threading.Thread(target=go.wait) for _ in range(3)]
+    for thread in all_threads:
+        thread.start()
+    assert len(getattr(threading, "_shutdown_locks", ())) <= 1
+    go.set()
+    for thread in all_threads:
+        thread.join()
+
+
 def test_a_thread_needs_a_host() -> None:
     """Outside every host there is nowhere to run it."""
     with pytest.raises((SimnetError, RuntimeError)):
@@ -328,13 +359,72 @@ def test_a_lock_may_be_tried_and_waited_for(host: Host) -> None:
     assert host.world.now == 2.5
     with pytest.raises(ValueError, match="non-blocking"):
         lock.acquire(False, 1)
-    with pytest.raises(ValueError, match="non-negative"):
+    with pytest.raises(ValueError, match="timeout value must be"):
         lock.acquire(timeout=-2)
     with pytest.raises(OverflowError):
         lock.acquire(timeout=1e100)
     lock.release()
     with pytest.raises(RuntimeError, match="unlocked"):
         lock.release()
+
+
+Call = Callable[[Any], object]
+
+
+def outcome(call: Call, kind: Any) -> str:
+    """What a call of an object of a kind does, in words."""
+    try:
+        result = call(kind)
+    except Exception as exc:
+        return f"{type(exc).__name__}: {exc}"
+    return repr(result)
+
+
+NAN, INF = float("nan"), float("inf")
+TIMEOUTS: list[Any] = [-2, -1e-9, NAN, -INF, INF, 1e300, 2**70, "x", None, []]
+WRONG: list[tuple[Any, ...]] = [
+    *((True, timeout) for timeout in TIMEOUTS),
+    *((False, timeout) for timeout in [*TIMEOUTS, 0, 1, -1.0]),
+    (0,),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG)
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_arguments_of_acquire_are_checked_as_by_the_real_one(
+    host: Host, kind: str, arguments: tuple[Any, ...]
+) -> None:
+    """Whether the lock is free or not; the same words."""
+
+    def acquire(lock: Any) -> Any:
+        return lock.acquire(*arguments)
+
+    simulated, real = getattr(threading, kind)(), getattr(real_threading, kind)()
+    for _ in range(2):
+        assert outcome(acquire, simulated) == outcome(acquire, real)
+        simulated.acquire(False)
+        real.acquire(False)
+
+
+@pytest.mark.parametrize("arguments", [(True, -1), (True, NAN), (True, "x"), (False, -1), (0, "x")])
+def test_arguments_of_a_simple_queues_get_too(host: Host, arguments: Any) -> None:
+    """A timeout means nothing to a call that does not wait."""
+
+    def get(queue: Any) -> Any:
+        return queue.get(*arguments)
+
+    assert outcome(get, queue.SimpleQueue()) == outcome(get, real_queue.SimpleQueue())
+
+
+@pytest.mark.parametrize("attempt", [pickle.dumps, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("kind", ["Lock", "RLock", "local", "SimpleQueue"])
+def test_what_cannot_be_copied_cannot_be_here(host: Host, kind: str, attempt: Call) -> None:
+    """Nor what holds one."""
+    simulated: Any = queue if kind.endswith("Queue") else threading
+    real: Any = real_queue if kind.endswith("Queue") else real_threading
+    there = outcome(attempt, getattr(real, kind)())
+    here = outcome(attempt, getattr(simulated, kind)())
+    assert here.startswith("TypeError: cannot pickle") == there.startswith("TypeError")
 
 
 def test_an_rlock_counts(host: Host) -> None:
@@ -446,6 +536,62 @@ def test_waiting_for_a_notification_is_no_circle(host: Host) -> None:
     with pytest.raises(Deadlock, match="'main': acquire") as caught:
         threading.Event().wait()
     assert "locked in a circle" not in str(caught.value)
+
+
+def outside() -> Any:
+    """An executor whose threads are of the real system."""
+    return concurrent.futures.ThreadPoolExecutor(2)
+
+
+@pytest.mark.parametrize("kind", ["Lock", "RLock"])
+def test_outside_a_host_locks_keep_threads_of_the_real_system_apart(kind: str) -> None:
+    """As real ones: who waits gets it when it is given back; in a time or not."""
+    lock = getattr(threading, kind)()
+    with outside() as pool:
+        lock.acquire()
+        assert not pool.submit(lock.acquire, False).result()
+        assert not pool.submit(lock.acquire, timeout=0.01).result()
+        waiting = pool.submit(lock.acquire)
+        assert not concurrent.futures.wait([waiting], 0.02).done
+        lock.release()
+        assert waiting.result(10)
+
+
+def test_outside_a_host_two_threads_never_have_a_lock_together() -> None:
+    """Whichever way the interpreter switches between them."""
+    lock = threading.Lock()
+    inside: list[int] = []
+    interval = sys.getswitchinterval()
+
+    def work() -> None:
+        for _ in range(300):
+            with lock:
+                inside.append(1)
+                assert len(inside) == 1
+                inside.pop()
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with outside() as pool:
+            for done in [pool.submit(work) for _ in range(2)]:
+                done.result(30)
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_outside_a_host_queues_events_and_conditions_serve_threads_of_the_real_system() -> None:
+    """Those of a module that was imported in a patched program go on when the patch is over."""
+    with World() as world, world.host("a"):
+        event, jobs, simple = threading.Event(), queue.Queue(1), queue.SimpleQueue()
+    with pytest.raises(real_queue.Empty):
+        jobs.get(timeout=0.01)
+    assert not event.wait(0.01)
+    with outside() as pool:
+        got = pool.submit(lambda: (jobs.get(), simple.get(), event.wait(10)))
+        jobs.put(1)
+        simple.put(2)
+        event.set()
+        assert got.result(10) == (1, 2, True)
 
 
 def test_outside_a_host_a_free_lock_can_be_taken() -> None:

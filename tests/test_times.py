@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time as real
 from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
 
 import pytest
 
+from simnet.clock import EPOCH
 from simnet.errors import NoCurrentHost
-from simnet.host import EPOCH, Host
+from simnet.host import Host
 from simnet.times import module as time
 from simnet.world import World
 
@@ -54,6 +57,20 @@ def test_a_negative_sleep_is_an_error(host: Host) -> None:
     """As in the real module."""
     with pytest.raises(ValueError, match="non-negative"):
         time.sleep(-1)
+
+
+@pytest.mark.parametrize(
+    "length",
+    [float("nan"), float("inf"), -float("inf"), 1e300, 2**70, -1, "x", None, Fraction(1, 9)],
+)
+def test_what_sleep_refuses_is_what_the_real_one_refuses(host: Host, length: Any) -> None:
+    """In the same words."""
+    told = []
+    for sleep in (time.sleep, real.sleep):
+        with pytest.raises((TypeError, ValueError, OverflowError)) as caught:
+            sleep(length)
+        told.append((caught.type, str(caught.value)))
+    assert told[0] == told[1]
 
 
 def test_outside_a_host_there_is_no_time() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from simnet.current import in_foreign_thread, stand_in
 from simnet.decisions import Stream
-from simnet.patching.places import Places
+from simnet.patching.places import Place, Places
 
 _urandom = os.urandom
 _getrandom = os.getrandom
@@ -76,29 +76,63 @@ def _generators(ignore: frozenset[str]) -> list[random.Random]:
     return [each for each in found.values() if not isinstance(each, random.SystemRandom)]
 
 
+class _Block:
+    """A block within which randomness is a world's, and where generators were before."""
+
+    def __init__(self, seed: object, ignore: frozenset[str]) -> None:
+        self.states = {id(each): (each, each.getstate()) for each in _generators(ignore)}
+        self.stamp = uuid._last_timestamp  # type: ignore[attr-defined]
+        for generator, _ in self.states.values():
+            generator.seed(f"{seed}/random")
+        # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
+        uuid._last_timestamp = None  # type: ignore[attr-defined]
+
+    def end(self) -> None:
+        """Generators go on where they were, or will when the block ends that began within it."""
+        here = _blocks.index(self)
+        if here + 1 < len(_blocks):
+            following = _blocks[here + 1]
+            following.states.update(self.states)
+            following.stamp = self.stamp
+        else:
+            for generator, state in self.states.values():
+                generator.setstate(state)
+            uuid._last_timestamp = self.stamp  # type: ignore[attr-defined]
+        del _blocks[here]
+
+
+_blocks: list[_Block] = []
+_changed: list[Place] = []
+
+
+def _install(ignore: frozenset[str]) -> None:
+    swapped = {id(real): simulated for real, simulated in _REPLACED}
+    _changed[:] = _places.find(ignore)
+    for place in _changed:
+        place.put(swapped[id(place.held)])
+    random.Random.seed = _seed_from_world  # type: ignore[method-assign]
+
+
+def _remove(ignore: frozenset[str]) -> None:
+    random.Random.seed = _seed  # type: ignore[method-assign]
+    for place in _changed:
+        place.put(place.held)
+    _changed.clear()
+    reals = {id(simulated): real for real, simulated in _REPLACED}
+    for place in _simulated_places.find(ignore):
+        place.put(reals[id(place.held)])
+
+
 @contextmanager
 def in_force(seed: object, ignore: frozenset[str]) -> Iterator[None]:
     """Within a block, randomness is the world's; afterwards generators go on where they were."""
-    states = [(each, each.getstate()) for each in _generators(ignore)]
-    stamp = uuid._last_timestamp  # type: ignore[attr-defined]
-    swapped = {id(real): simulated for real, simulated in _REPLACED}
-    places = _places.find(ignore)
-    for place in places:
-        place.put(swapped[id(place.held)])
-    for generator, _ in states:
-        generator.seed(f"{seed}/random")
-    # It keeps the numbers of uuid1() rising; worlds begin at the same time each.
-    uuid._last_timestamp = None  # type: ignore[attr-defined]
-    seeding, random.Random.seed = random.Random.seed, _seed_from_world  # type: ignore[method-assign]
+    if not _blocks:
+        _install(ignore)
+    block = _Block(seed, ignore)
+    _blocks.append(block)
     try:
         yield
     finally:
-        random.Random.seed = seeding  # type: ignore[method-assign]
-        for generator, state in states:
-            generator.setstate(state)
-        uuid._last_timestamp = stamp  # type: ignore[attr-defined]
-        for place in places:
-            place.put(place.held)
-        reals = {id(simulated): real for real, simulated in _REPLACED}
-        for place in _simulated_places.find(ignore):
-            place.put(reals[id(place.held)])
+        block.end()
+        if not _blocks:
+            _remove(ignore)

@@ -20,7 +20,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -200,13 +200,13 @@ def places() -> list[tuple[Place, Any]]:
     return found
 
 
-def allow(addresses: Iterable[Allowed], ignore: frozenset[str]) -> None:
+def allow(addresses: frozenset[Allowed], ignore: frozenset[str]) -> None:
     """Let real sockets reach these addresses, and these packages anything, as well."""
-    _allowed.append(frozenset(addresses))
+    _allowed.append(addresses)
     _ignored.append(ignore)
 
 
-def disallow() -> None:
-    """Take the latest back."""
-    _allowed.pop()
-    _ignored.pop()
+def disallow(addresses: frozenset[Allowed], ignore: frozenset[str]) -> None:
+    """Take that back."""
+    _allowed.remove(addresses)
+    _ignored.remove(ignore)

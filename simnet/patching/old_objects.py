@@ -84,8 +84,7 @@ def _acquire(self: Any, blocking: bool = True, timeout: float = -1) -> bool:
     acquire = _lock_methods["acquire"]
     if in_foreign_thread():
         return acquire(self, blocking, timeout)  # type: ignore[no-any-return]
-    if timeout != -1:
-        locks.check_timeout(blocking, timeout)
+    locks.check_arguments(blocking, timeout)
     if acquire(self, False):
         return True
     if called_by_tools():
@@ -140,8 +139,7 @@ def _rlock_acquire(self: Any, blocking: bool = True, timeout: float = -1) -> boo
     acquire = _rlock_methods["acquire"]
     if in_foreign_thread():
         return acquire(self, blocking, timeout)  # type: ignore[no-any-return]
-    if timeout != -1:
-        locks.check_timeout(blocking, timeout)
+    locks.check_arguments(blocking, timeout)
     simulated = _simulated(self)
     if not simulated.acquire(blocking, timeout):
         return False

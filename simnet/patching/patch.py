@@ -1,8 +1,8 @@
 """A program patched: for the length of a `with` block its standard library is a simulated host's.
 
-Patches nest, also those of different worlds: the innermost says which host stands for code whose
-context names none. What was changed is given back when the outermost ends, also in modules that
-were imported meanwhile.
+Patches nest, also those of different worlds: the latest says which host stands for code whose
+context names none. What was changed is given back when the last of them ends, in whatever order and
+task they end, also in modules that were imported meanwhile.
 
 Not reached: references in attributes of instances and in containers (old_objects.py makes the
 commonest of those objects follow), subclasses of the real `socket.socket` that were made before
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -105,6 +105,9 @@ class _InForce:
         self._rebased: list[tuple[type, tuple[type, ...]]] = []
         self._modules: dict[str, ModuleType] = {}
         self.thread = threading.get_ident()
+        # How many patches need the changes, and how to undo these.
+        self.patches = 0
+        self.changes = ExitStack()
 
     @contextmanager
     def changed(self) -> Iterator[None]:
@@ -257,6 +260,28 @@ _in_force: list[_InForce] = []
 _latest: list[_InForce] = []
 
 
+def _begin(ignore: frozenset[str]) -> None:
+    """A patch begins; the first one changes the program."""
+    if not _in_force:
+        force = _InForce(ignore)
+        _latest[:] = [force]
+        with ExitStack() as changes:
+            changes.callback(_in_force.clear)
+            _in_force.append(force)
+            changes.enter_context(force.changed())
+            changes.enter_context(tls.installed())
+            force.changes = changes.pop_all()
+    _in_force[0].patches += 1
+
+
+def _end() -> None:
+    """A patch ends; with the last one, which need not be the first, all changes do."""
+    (force,) = _in_force
+    force.patches -= 1
+    if not force.patches:
+        force.changes.close()
+
+
 @contextmanager
 def patched(
     host: Host,
@@ -268,29 +293,33 @@ def patched(
 ) -> Iterator[Host]:
     """Run a block as a patched program on a host."""
     host.scheduler.check_thread()
-    ignored = frozenset(ignore)
+    if _in_force and _in_force[0].thread != threading.get_ident():
+        raise ForeignThread("another thread of this process has patched the program")
+    ignored, allowed = frozenset(ignore), frozenset(allow)
     with ExitStack() as stack:
         stack.enter_context(watchdog.watch(host.scheduler, watchdog_seconds))
-        if not _in_force:
-            force = _InForce(ignored)
-            _latest[:] = [force]
-            push_stand_in(host)
-            stack.callback(pop_stand_in)
-            _in_force.append(force)
-            stack.callback(_in_force.pop)
-            stack.enter_context(force.changed())
-            stack.enter_context(tls.installed())
-        elif _in_force[0].thread != threading.get_ident():
-            raise ForeignThread("another thread of this process has patched the program")
-        else:
-            push_stand_in(host)
-            stack.callback(pop_stand_in)
-        guards.allow(allow, ignored)
-        stack.callback(guards.disallow)
+        push_stand_in(host)
+        stack.callback(pop_stand_in, host)
+        _begin(ignored)
+        stack.callback(_end)
+        guards.allow(allowed, ignored)
+        stack.callback(guards.disallow, allowed, ignored)
         if use_entropy:
             stack.enter_context(entropy.in_force(host.world.seed, ignored))
-        token = current_host.set(host)
-        try:
-            yield host
-        finally:
+        stack.enter_context(_named(host))
+        yield host
+
+
+@contextmanager
+def _named(host: Host) -> Iterator[None]:
+    """Let the context name a host, if it names another: else the stand-in is enough."""
+    if current_host.get(None) is None:
+        yield
+        return
+    token = current_host.set(host)
+    try:
+        yield
+    finally:
+        # In a task other than the one where the patch began there is nothing to reset.
+        with suppress(ValueError):
             current_host.reset(token)

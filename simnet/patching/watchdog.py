@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from simnet.errors import Stuck
 from simnet.scheduler import Scheduler
@@ -41,18 +41,23 @@ class _Watch:
         self._by_signal = threading.current_thread() is threading.main_thread()
         self._over = _thread.allocate_lock()
         self._over.acquire()
+        self._barks = False
 
     def begin(self) -> None:
         """Start the watching thread."""
         if self._by_signal:
-            self._before = _signal.signal(_SIGNAL, lambda number, frame: self._interrupted())
+            if not _watches:
+                _before[:] = [_signal.signal(_SIGNAL, _interrupted)]
+            _watches.append(self)
         _thread.start_new_thread(self._look_on, ())
 
     def end(self) -> None:
         """Let the thread end."""
         self._over.release()
         if self._by_signal:
-            _signal.signal(_SIGNAL, self._before)
+            _watches.remove(self)
+            if not _watches:
+                _signal.signal(_SIGNAL, _before.pop())
 
     def _look_on(self) -> None:
         steps = self._scheduler.steps
@@ -73,6 +78,7 @@ class _Watch:
         report = stacks(self._scheduler, sys._current_frames().get(self._watched))
         print(f"{self._words()}\n{report}", file=sys.__stderr__, flush=True)
         if self._by_signal:
+            self._barks = True
             signal.pthread_kill(self._watched, _SIGNAL)
         else:
             # Raised when its next bytecode runs; a hanging call is not interrupted.
@@ -83,13 +89,27 @@ class _Watch:
     def _words(self) -> str:
         return f"no task of the world has run for {self._seconds:g} s of the wall clock"
 
-    def _interrupted(self) -> NoReturn:
+    def interrupt(self) -> None:
+        """In the world's thread: raise what there is to be told, if this one has told it."""
+        if not self._barks:
+            return
+        self._barks = False
         scheduler = self._scheduler
         running = scheduler.current.name
         raise Stuck(
             f"{self._words()}: {running!r} computes, or hangs in a call of the real system; "
             f"world.patch(watchdog=...) allows longer, None for ever; {scheduler.report()}"
         )
+
+
+# Those of the main thread, which need not end in order, and the handler that was there before.
+_watches: list[_Watch] = []
+_before: list[Any] = []
+
+
+def _interrupted(number: int, frame: object) -> None:
+    for watch in _watches:
+        watch.interrupt()
 
 
 def stacks(scheduler: Scheduler, running: FrameType | None) -> str:

@@ -9,6 +9,7 @@ import gc
 import http.client
 import logging
 import queue
+import random
 import select
 import selectors
 import signal
@@ -418,6 +419,55 @@ def test_modules_say_where_they_come_from(world: World) -> None:
     expected = [importlib.util.find_spec(real.__name__) for real, _ in MODULES]
     with world.patch():
         assert [importlib.util.find_spec(real.__name__) for real, _ in MODULES] == expected
+
+
+def test_patches_may_end_in_another_order(world: World) -> None:
+    """The program is patched until the last of them ends; the latest that is left stands in."""
+    before = everything()
+    handlers = signal.getsignal(signal.SIGRTMAX - 1), random.Random.seed
+    with World(seed=5) as other:
+        first, second = world.patch(entropy=True), other.patch(entropy=True)
+        state = random.getstate()
+        first.__enter__()
+        second.__enter__()
+        early_sleep(5)
+        first.__exit__(None, None, None)
+        early_sleep(7)
+        assert (world.now, other.now) == (0, 12)
+        second.__exit__(None, None, None)
+    assert random.getstate() == state
+    assert (signal.getsignal(signal.SIGRTMAX - 1), random.Random.seed) == handlers
+    after = everything()
+    assert {name for name in before if after[name] is not before[name]} <= {"datetime.now"}
+
+
+def test_a_patch_may_end_in_another_task(world: World) -> None:
+    """Also in one of asyncio, whose context is another."""
+    before = everything()
+    host = world.host("h")
+    patch = world.patch()
+    host.spawn(patch.__enter__).result()
+    early_sleep(5)
+    host.spawn(patch.__exit__, None, None, None).result()
+    assert world.now == 5
+
+    patch = world.patch()
+
+    async def begin_and_end() -> None:
+        async def end() -> None:
+            patch.__exit__(None, None, None)
+
+        with host:
+            patch.__enter__()
+            early_sleep(5)
+            await asyncio.create_task(end())
+
+    loop = host.event_loop()
+    loop.run_until_complete(begin_and_end())
+    loop.close()
+    assert world.now == 10
+    after = everything()
+    assert {name for name in before if after[name] is not before[name]} <= {"datetime.now"}
 
 
 def test_a_patch_may_be_entered_again(world: World) -> None:
