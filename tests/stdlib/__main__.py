@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,17 @@ import click
 
 from tests.stdlib import known, processes
 from tests.stdlib.modules import Module, available
-from tests.stdlib.results import FAILED, PASSED, SKIPPED, Result, Row, row, total, unexpected
+from tests.stdlib.results import (
+    FAILED,
+    PASSED,
+    SKIPPED,
+    Result,
+    Row,
+    by_package,
+    row,
+    total,
+    unexpected,
+)
 
 BACKENDS = {"sim": ("sim",), "real": ("real",), "both": ("real", "sim")}
 
@@ -57,11 +68,12 @@ def chosen(names: Sequence[str]) -> list[Module]:
 
 
 def table(rows: list[Row], markdown: bool) -> list[str]:
-    """The rows as text."""
+    """The rows as text; for a page, one for each package."""
     heads = ["module"]
     heads += [f"{backend} {outcome}" for backend in ("real", "sim") for outcome in OUTCOMES]
     heads += ["not modelled", "both pass", "%"]
-    lines = [[*_cells(each)] for each in [*rows, total(rows)]]
+    shown = by_package(rows) if markdown else rows
+    lines = [[*_cells(each)] for each in [*shown, total(rows)]]
     widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
     edge = "| " if markdown else ""
     between, end = (" | ", " |") if markdown else ("  ", "")
@@ -87,7 +99,8 @@ def _cells(each: Row) -> Iterable[str]:
         yield from (f"{counted[outcome]:,}" for outcome in OUTCOMES)
     yield f"{each.outside:,}"
     yield f"{each.both:,} of {each.expected:,}"
-    yield f"{each.per_cent:.1f}" if each.expected else ""
+    # Rounded down: 100 is all of them.
+    yield f"{math.floor(each.per_cent * 10) / 10:.1f}" if each.expected else ""
 
 
 @click.command()

@@ -59,14 +59,22 @@ def row(module: str, real: Results, sim: Results, not_modelled: Container[str]) 
     )
 
 
-def total(rows: list[Row]) -> Row:
-    """The last line."""
+def total(rows: list[Row], name: str = "all") -> Row:
+    """Several lines in one."""
     real, sim = Counter[str](), Counter[str]()
     for each in rows:
         real += each.real
         sim += each.sim
     outside = sum(each.outside for each in rows)
-    return Row("all", real, sim, outside, sum(each.both for each in rows))
+    return Row(name, real, sim, outside, sum(each.both for each in rows))
+
+
+def by_package(rows: list[Row]) -> list[Row]:
+    """One line for all modules of a package."""
+    packages: dict[str, list[Row]] = {}
+    for each in rows:
+        packages.setdefault(each.module.partition(".")[0], []).append(each)
+    return [total(group, name) for name, group in packages.items()]
 
 
 def passes(results: Results, test: str) -> bool:

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from tests.stdlib import known, processes
 from tests.stdlib.__main__ import main
 from tests.stdlib.modules import Module
-from tests.stdlib.results import FAILED, PASSED, SKIPPED, Result, row, total, unexpected
+from tests.stdlib.results import FAILED, PASSED, SKIPPED, Result, by_package, row, total, unexpected
 
 QUICK = ("test_epoll", "test_smtplib", "test_socketserver", "test_asyncio.test_streams")
 NIGHTLY = os.environ.get("SIMNET_PROFILE", "quick") == "nightly"
@@ -109,6 +109,18 @@ def test_the_table_counts_what_is_to_pass() -> None:
     both = total([first, row("two", results(a=PASSED), results(a=PASSED), set())])
     assert (both.expected, both.both, both.real[PASSED], both.sim[FAILED]) == (4, 3, 5, 2)
     assert row("none", {}, {}, set()).per_cent == 100
+
+
+def test_the_modules_of_a_package_are_one_line_of_a_page() -> None:
+    """In the place of the first."""
+    passing = results(a=PASSED)
+    names = ("test_b", "test_a.test_y", "test_a.test_x", "test_c")
+    rows = by_package([row(name, passing, passing, set()) for name in names])
+    assert [(each.module, each.both) for each in rows] == [
+        ("test_b", 1),
+        ("test_a", 2),
+        ("test_c", 1),
+    ]
 
 
 # The processes
