@@ -254,6 +254,9 @@ class Scheduler:
         # Stands for what happens in no task (World.at), and may not wait.
         self._event = SimTask(self, "event", None, -1)
         self._event.ending = True
+        # Something happens in no task, though one that waits is current: what the collector
+        # finalises meanwhile seems to be its code, but must not give its turn away.
+        self._happening = False
         # Starts every task, whose greenlet is put in the list: a greenlet takes over the depth of
         # recursion of the one that starts it, which would add up.
         self._unborn: list[greenlet] = []
@@ -401,6 +404,8 @@ class Scheduler:
         task = self.current
         if task is self.main:
             self.check_thread()
+        if self._happening and not task.ending:
+            raise SimnetError(f"{call}: what is finalised while no task runs must not wait")
         clock = self.clock
         timer = None
         if deadline_ns is not None:
@@ -434,6 +439,8 @@ class Scheduler:
 
     def relax(self) -> None:
         """A call found nothing and will not wait: give others their turn."""
+        if self._happening and self.current is not self._event:
+            return
         self._spin()
         if self.ready:
             task = self.current
@@ -493,7 +500,12 @@ class Scheduler:
         while not ready:
             if self._until_idle and not clock.expects_something:
                 return self.main
-            if not (clock.may_change_something and clock.fire_next()):
+            self._happening = True
+            try:
+                happened = clock.may_change_something and clock.fire_next()
+            finally:
+                self._happening = False
+            if not happened:
                 if not self._until_idle:
                     self.main.interruption = Deadlock("every task waits, " + self.report())
                 return self.main

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simnet import locks
 from simnet.api import Socket
 from simnet.current import the_host
 from simnet.errors import Deadlock, ForeignThread, NoCurrentHost, SimnetError, StepLimit
@@ -671,3 +672,32 @@ def test_a_world_that_ran_tasks_can_be_collected() -> None:
     del world, host
     gc.collect()
     assert gone() is None
+
+
+def test_what_the_collector_finalises_takes_no_wake_up_away(host: Host) -> None:
+    """It runs while the scheduler lets something happen; who was woken by that runs next."""
+
+    class Garbage:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            host.monotonic()  # as anything that lets others have a turn
+            with pytest.raises(SimnetError, match="sleep: what is finalised while no task runs"):
+                host.sleep(1)
+            finalised.append(host.world.now)
+
+    def arrive() -> None:
+        lock.release()
+        gc.collect()
+
+    finalised: list[float] = []
+    lock = locks.lock()
+    with host:
+        lock.acquire()
+        gc.collect()
+        Garbage()
+        host.world.clock.call_at(1_000_000_000, arrive)
+        assert lock.acquire(timeout=10)
+    assert host.world.now == 1
+    assert finalised == [1.0]

@@ -11,8 +11,11 @@ import json
 import pkgutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 import tests.libraries
 from tests.libraries.ways import Simulated
@@ -35,6 +38,13 @@ def stories() -> dict[str, Story]:
             if set(inspect.signature(value).parameters) in ({"place"}, {"simulated"}):
                 found[f"{module.name}.{name}"] = value
     return found
+
+
+def parameters(known: Mapping[str, Story]) -> list[Any]:
+    """Their names as parameters of a test, with the marks that each has as a test."""
+    return [
+        pytest.param(name, marks=getattr(story, "pytestmark", [])) for name, story in known.items()
+    ]
 
 
 def digest(story: Story, seed: int = 1) -> str:

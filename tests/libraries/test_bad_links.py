@@ -6,7 +6,7 @@ import inspect
 
 import pytest
 
-from tests.libraries.stories import stories
+from tests.libraries.stories import parameters, stories
 from tests.libraries.ways import Simulated
 
 # A datagram that is lost is lost, and these send each only once.
@@ -23,7 +23,7 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", parameters(STORIES))
 def test_a_bad_link_is_only_slower(name: str, simulated: Simulated) -> None:
     """Packets are late, lost, doubled and in the wrong order; the outcome is the same."""
     simulated.slow(latency=0.01, jitter=0.005, loss=0.02, duplicate=0.02, reorder=0.05)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.libraries.stories import digest, stories
+from tests.libraries.stories import digest, parameters, stories
 
 STORIES = stories()
 ROOT = Path(__file__).parent.parent.parent
@@ -25,7 +25,7 @@ class Elsewhere:
         self._errors = errors
         with errors.open("w") as file:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "tests.libraries.stories", *names],
+                [sys.executable, "-m", "tests.libraries.stories", *names],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONHASHSEED": "7"},
                 stdout=subprocess.PIPE,
@@ -61,7 +61,7 @@ def elsewhere(
     made.close()
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", parameters(STORIES))
 def test_the_same_seed_gives_the_same_run(name: str, elsewhere: Elsewhere) -> None:
     """The same digest here and there."""
     assert digest(STORIES[name]) == elsewhere.digest(name)
