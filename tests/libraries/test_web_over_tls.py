@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,7 @@ def test_websockets_in_a_loop_over_tls(place: Place, contexts: Contexts) -> None
                 assert await connection.recv() == "aa"
 
     asyncio.run(main())
+    gc.collect()  # while the warning is told to nobody
 
 
 # tornado
