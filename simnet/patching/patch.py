@@ -105,6 +105,8 @@ class _InForce:
             self._rebase(self._ignore)
             for place, instead in (*old_objects.places(), *_home_places(), *guards.places()):
                 self._put(place, instead)
+            for place, refused in foreign_loops.places(self._modules, self._ignore):
+                self._put(place, refused)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
             finders[1].change_what_is_there()

@@ -543,17 +543,24 @@ def test_packages_may_be_left_alone(load: Load, world: World) -> None:
         assert time.time() == EPOCH
 
 
-@pytest.mark.parametrize("name", ["uvloop", "gevent", "gevent.monkey"])
+@pytest.mark.parametrize("name", ["uvloop", "gevent", "gevent.monkey", "pycares"])
 def test_loops_of_their_own_are_explained(
-    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+    world: World, name: str, load: Load, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where they were imported already."""
     present = ModuleType(name)
     present.is_anything_patched = lambda: False  # type: ignore[attr-defined]
+    present.value = "at work"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, name, present)
-    with world.patch(), pytest.raises(ImportError, match="libuv"):
-        importlib.import_module(name)
+    users = load("def use(): return taken.value")
+    users.taken = present
+    with world.patch():
+        with pytest.raises(ImportError, match="no simulated network can stand under"):
+            importlib.import_module(name)
+        with pytest.raises(Unsupported, match="no simulated network can stand under"):
+            users.use()
     assert sys.modules[name] is present
+    assert users.use() == "at work"
 
 
 def test_a_program_that_gevent_has_patched_is_refused(
