@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import _socket
 import asyncio.events
-import importlib.abc
 import os
 import socket
 import subprocess
@@ -21,7 +20,6 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +27,7 @@ from simnet import descriptor_calls, stdlib, threads, tls
 from simnet.current import current_host, pop_stand_in, push_stand_in
 from simnet.descriptor_calls import wakeup
 from simnet.errors import ForeignThread
-from simnet.patching import entropy, guards, old_objects, trio_runs, watchdog
+from simnet.patching import entropy, foreign_loops, guards, old_objects, trio_runs, watchdog
 from simnet.patching.places import INFRASTRUCTURE, Place, Places, in_dict
 from simnet.patching.twins import MODULES, Twins
 
@@ -80,19 +78,6 @@ _all_places = Places([*_twins.reals(), *_twins.twins()], _Local)
 _twin_places = Places(_twins.twins())
 
 
-class _NoUvloop(importlib.abc.MetaPathFinder):
-    """Explains why uvloop cannot be imported."""
-
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        if name.partition(".")[0] == "uvloop":
-            raise ImportError(
-                "uvloop drives the kernel's own sockets through libuv, which no simulated network "
-                "can stand under: in a patched program asyncio's own event loop runs instead",
-                name=name,
-            )
-        return None
-
-
 class _InForce:
     """Everything that is changed while a program is patched."""
 
@@ -112,7 +97,7 @@ class _InForce:
     @contextmanager
     def changed(self) -> Iterator[None]:
         """The changes, within a block."""
-        finders = (_NoUvloop(), trio_runs.Finder(self._put, self._ignore))
+        finders = (foreign_loops.Finder(), trio_runs.Finder(self._put, self._ignore))
         policy = asyncio.events._event_loop_policy  # type: ignore[attr-defined]
         try:
             self._swap_modules()
@@ -120,6 +105,8 @@ class _InForce:
             self._rebase(self._ignore)
             for place, instead in (*old_objects.places(), *_home_places(), *guards.places()):
                 self._put(place, instead)
+            for place, refused in foreign_loops.places(self._modules, self._ignore):
+                self._put(place, refused)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]
             finders[1].change_what_is_there()
@@ -140,7 +127,7 @@ class _InForce:
 
     def _swap_modules(self) -> None:
         for name in list(sys.modules):
-            if name.partition(".")[0] == "uvloop":
+            if foreign_loops.is_one(name):
                 self._modules[name] = sys.modules.pop(name)
         for real, twin in MODULES:
             self._modules[real.__name__] = real
@@ -292,6 +279,7 @@ def patched(
     ignore: Iterable[str],
 ) -> Iterator[Host]:
     """Run a block as a patched program on a host."""
+    foreign_loops.check()
     host.scheduler.check_thread()
     if _in_force and _in_force[0].thread != threading.get_ident():
         raise ForeignThread("another thread of this process has patched the program")

@@ -7,6 +7,7 @@ import concurrent.futures
 import datetime
 import gc
 import http.client
+import importlib
 import logging
 import queue
 import random
@@ -25,7 +26,7 @@ from typing import Any
 import pytest
 
 from simnet.clock import EPOCH
-from simnet.errors import Deadlock, ForeignThread, NoCurrentHost
+from simnet.errors import Deadlock, ForeignThread, NoCurrentHost, Unsupported
 from simnet.patching.twins import MODULES
 from simnet.world import World
 from tests.patching.modules import Load
@@ -542,13 +543,38 @@ def test_packages_may_be_left_alone(load: Load, world: World) -> None:
         assert time.time() == EPOCH
 
 
-def test_uvloop_is_explained(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where it was imported already."""
-    present = ModuleType("uvloop")
-    monkeypatch.setitem(sys.modules, "uvloop", present)
-    with world.patch(), pytest.raises(ImportError, match="libuv"):
-        import uvloop  # type: ignore[import-not-found]  # noqa: F401
-    assert sys.modules["uvloop"] is present
+@pytest.mark.parametrize("name", ["uvloop", "gevent", "gevent.monkey", "pycares"])
+def test_loops_of_their_own_are_explained(
+    world: World, name: str, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where they were imported already."""
+    present = ModuleType(name)
+    present.is_anything_patched = lambda: False  # type: ignore[attr-defined]
+    present.value = "at work"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, name, present)
+    users = load("def use(): return taken.value")
+    users.taken = present
+    with world.patch():
+        with pytest.raises(ImportError, match="no simulated network can stand under"):
+            importlib.import_module(name)
+        with pytest.raises(Unsupported, match="no simulated network can stand under"):
+            users.use()
+    assert sys.modules[name] is present
+    assert users.use() == "at work"
+
+
+def test_a_program_that_gevent_has_patched_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is changed."""
+    monkey = ModuleType("gevent.monkey")
+    monkey.is_anything_patched = lambda: True  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    before = sys.modules["socket"]
+    with pytest.raises(Unsupported, match="has patched this program"):
+        with world.patch():
+            pass
+    assert sys.modules["socket"] is before
 
 
 def test_a_patched_world_can_be_collected() -> None:
