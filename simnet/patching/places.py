@@ -56,7 +56,6 @@ _LEFT_ALONE = frozenset(
         "gc",
         "greenlet",
         "importlib",
-        "multiprocessing",
         "queue",
         "_queue",
         "realnet",
