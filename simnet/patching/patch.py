@@ -77,6 +77,13 @@ _all_places = Places([*_twins.reals(), *_twins.twins()])
 _twin_places = Places(_twins.twins())
 
 
+def _places() -> Iterator[tuple[Place, Any]]:
+    """What is put in certain places, besides twins in the place of what they stand in for."""
+    for module in (old_objects, guards, thread_locals):
+        yield from module.places()
+    yield from _home_places()
+
+
 class _NoUvloop(importlib.abc.MetaPathFinder):
     """Explains why uvloop cannot be imported."""
 
@@ -115,7 +122,7 @@ class _InForce:
             self._swap_modules()
             self._put_twins()
             self._rebase(self._ignore)
-            for place, instead in (*old_objects.places(), *_home_places(), *guards.places()):
+            for place, instead in _places():
                 self._put(place, instead)
             # Made again when it is asked for, from the twins.
             asyncio.events._event_loop_policy = None  # type: ignore[attr-defined]

@@ -2,8 +2,9 @@
 
 Wherever one is held (a module, an attribute, a container), the class is asked for its values: so it
 is changed there, as in c_methods.py, and gives a task those of another object of the same kind that
-is the task's own. The code outside all tasks begins with the values that are there, and what it
-notes within the patch is gone afterwards. Other threads find what they always did.
+is the task's own. Objects that a patched program makes are of this class too, and live on. The code
+outside all tasks begins with the values that are there, and what it notes within the patch is gone
+afterwards. Other threads find what they always did.
 
 Not reached: C code that looks into a thread's values without asking the class.
 """
@@ -16,7 +17,9 @@ import threading
 from typing import Any
 from weakref import WeakKeyDictionary, ref
 
+from simnet import locks, threads
 from simnet.current import host_or_none
+from simnet.patching.places import Place, in_dict
 from simnet.scheduler import SimTask
 
 _Local: Any = threading.local
@@ -102,6 +105,12 @@ def _put(*methods: Any) -> None:
             setattr(_Local, name, method)
     finally:
         _flags.value |= _IMMUTABLE
+
+
+def places() -> list[tuple[Place, Any]]:
+    """Where the simulated class is, which only programs without a patch need."""
+    simulated = in_dict(vars(threads.threading), "local"), in_dict(vars(locks.module), "_local")
+    return [(place, _Local) for place in simulated]
 
 
 def install() -> None:

@@ -87,7 +87,8 @@ class Twins:
         self.add(real.__name__, real, twin)
         for name, value in vars(real).items():
             other = vars(twin).get(name, value)
-            if other is value or name.startswith("__"):
+            if other is value or name.startswith("__") or value is threading.local:
+                # (The class of thread-local objects knows tasks itself: thread_locals.py.)
                 continue
             if isinstance(value, _REPLACEABLE):
                 self.add(name, value, other)
