@@ -124,7 +124,8 @@ class lock:
             left = deadline - time.monotonic()
             if not blocking or (timeout >= 0 and left <= 0):
                 return False
-            if timeout < 0 and len(sys._current_frames()) == 1:
+            by_task = self.holder is not None and not in_foreign_thread()
+            if timeout < 0 and (by_task or len(sys._current_frames()) == 1):
                 raise SimnetError(
                     "a simulated lock is taken, and outside every simulated host there is no "
                     "thread that could give it back"

@@ -594,12 +594,18 @@ def test_outside_a_host_queues_events_and_conditions_serve_threads_of_the_real_s
         assert got.result(10) == (1, 2, True)
 
 
-def test_outside_a_host_a_free_lock_can_be_taken() -> None:
-    """As modules do when they are imported; nobody can wait for one there."""
+def test_outside_a_host_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a lock that a task holds, or one that no other thread could give back."""
     lock = threading.Lock()
+    with World() as world, world.host("a"):
+        lock.acquire()
+    with pytest.raises(SimnetError, match="no thread that could give it back"):
+        lock.acquire()
+    lock.release()
+    monkeypatch.setattr(sys, "_current_frames", dict(enumerate([None])).copy)
     with lock:
         assert not lock.acquire(False)
-        with pytest.raises(SimnetError, match="taken"):
+        with pytest.raises(SimnetError, match="no thread that could give it back"):
             lock.acquire()
 
 

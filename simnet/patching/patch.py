@@ -23,11 +23,19 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from simnet import descriptor_calls, stdlib, threads, tls
+from simnet import descriptor_calls, stdlib, tls
 from simnet.current import current_host, pop_stand_in, push_stand_in
 from simnet.descriptor_calls import wakeup
 from simnet.errors import ForeignThread
-from simnet.patching import entropy, foreign_loops, guards, old_objects, trio_runs, watchdog
+from simnet.patching import (
+    entropy,
+    foreign_loops,
+    guards,
+    old_objects,
+    thread_locals,
+    trio_runs,
+    watchdog,
+)
 from simnet.patching.places import INFRASTRUCTURE, Place, Places, in_dict
 from simnet.patching.twins import MODULES, Twins
 
@@ -35,9 +43,6 @@ if TYPE_CHECKING:
     from simnet.host import Host
 
 DEFAULT_WATCHDOG = 60.0
-
-_Local: Any = threading.local
-_SimulatedLocal: Any = threads.threading.local
 
 
 def _make_twins() -> Twins:
@@ -74,8 +79,15 @@ def _home_places() -> Iterator[tuple[Place, Any]]:
 
 
 _twins = _make_twins()
-_all_places = Places([*_twins.reals(), *_twins.twins()], _Local)
+_all_places = Places([*_twins.reals(), *_twins.twins()])
 _twin_places = Places(_twins.twins())
+
+
+def _places() -> Iterator[tuple[Place, Any]]:
+    """What is put in certain places, besides twins in the place of what they stand in for."""
+    for module in (old_objects, guards, thread_locals):
+        yield from module.places()
+    yield from _home_places()
 
 
 class _InForce:
@@ -103,7 +115,7 @@ class _InForce:
             self._swap_modules()
             self._put_twins()
             self._rebase(self._ignore)
-            for place, instead in (*old_objects.places(), *_home_places(), *guards.places()):
+            for place, instead in _places():
                 self._put(place, instead)
             for place, refused in foreign_loops.places(self._modules, self._ignore):
                 self._put(place, refused)
@@ -113,8 +125,10 @@ class _InForce:
             sys.meta_path[:0] = finders
             for methods in (*old_objects.METHODS, *guards.METHODS):
                 methods.install()
+            thread_locals.install()
             yield
         finally:
+            thread_locals.remove()
             for methods in (*old_objects.METHODS, *guards.METHODS):
                 methods.remove()
             old_objects.forget()
@@ -146,13 +160,7 @@ class _InForce:
                 # Somebody took it from the simulator itself, and shall keep it.
                 self._kept.add(place.where)
                 continue
-            if isinstance(place.held, _Local):
-                _make_per_task(place.held, place.name)
             self._put(place, _twins.twin_of(place.held))
-        for real, twin in _per_task:
-            here = vars(twin)
-            here.clear()
-            here.update(vars(real))
 
     def _rebase(self, ignore: frozenset[str]) -> None:
         """Let classes derived from real ones (threads, queues) derive from the twins."""
@@ -217,29 +225,6 @@ def _derive_from_real(derived: type, real: type, twin: type) -> None:
     except TypeError:
         # A class over simulated sockets stays one; it says itself that no host is current.
         return
-
-
-# Thread-local objects with their twins.
-_per_task: list[tuple[Any, Any]] = []
-
-
-def _make_per_task(real: Any, name: str) -> None:
-    """Give a thread-local object a twin for tasks, the same for all who hold it, and for good.
-
-    Modules that are imported within the patch take it from others: it has to be known again.
-    """
-    if _twins.twin_of(real) is not real:
-        return
-    cls: Any = _SimulatedLocal
-    if type(real) is not _Local:
-        if type(real).__init__ is not object.__init__:
-            return
-        names = {k: v for k, v in vars(type(real)).items() if k not in ("__dict__", "__weakref__")}
-        cls = type(type(real).__name__, (_SimulatedLocal,), names)
-    twin = cls()
-    _twins.add(name, real, twin)
-    _twin_places.add(twin)
-    _per_task.append((real, twin))
 
 
 _in_force: list[_InForce] = []

@@ -92,7 +92,8 @@ class Twins:
         twin.__spec__ = real.__spec__
         for name, value in vars(real).items():
             other = vars(twin).get(name, value)
-            if other is value or name.startswith("__"):
+            if other is value or name.startswith("__") or value is threading.local:
+                # (The class of thread-local objects knows tasks itself: thread_locals.py.)
                 continue
             if isinstance(value, _REPLACEABLE):
                 self.add(name, value, other)

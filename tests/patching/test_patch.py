@@ -9,6 +9,8 @@ import gc
 import http.client
 import importlib
 import logging
+import multiprocessing.dummy
+import multiprocessing.pool
 import queue
 import random
 import select
@@ -324,6 +326,25 @@ def test_classes_derived_before_are_simulated(load: Load, world: World) -> None:
             module.Stack().get(timeout=3)
     assert world.now == 10
     assert (module.Worker.__bases__, module.Stack.__bases__) == bases
+
+
+def test_thread_pools_of_multiprocessing_are_simulated(world: World) -> None:
+    """They are threads; pools and processes of it are refused."""
+    with world.patch():
+        with multiprocessing.pool.ThreadPool(3) as pool:
+            assert pool.map(abs, [-1, -2]) == [1, 2]
+            with pytest.raises(multiprocessing.TimeoutError):
+                pool.apply_async(time.sleep, (50,)).get(timeout=20)
+            assert pool.apply_async(time.sleep, (50,)).get(timeout=51) is None
+            assert world.now == 70
+        with multiprocessing.dummy.Pool(2) as pool:
+            assert pool.map(abs, [-1, -2]) == [1, 2]
+        # The pipes that they have, of the simulated host, are closed where they are known.
+        del pool
+        gc.collect()
+    assert world.leftovers() == []
+    with multiprocessing.pool.ThreadPool(3) as pool:
+        assert pool.map(abs, [-1, -2]) == [1, 2]
 
 
 def test_a_thread_started_before_gets_a_clear_error(world: World) -> None:

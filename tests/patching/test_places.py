@@ -5,7 +5,6 @@ from __future__ import annotations
 import colorsys
 import math
 import sys
-import threading
 from types import ModuleType
 from typing import Any
 
@@ -102,17 +101,6 @@ def test_what_a_module_grows_is_searched_again(load: Load) -> None:
     places.find()
     exec("class Late:\n    function = staticmethod(colorsys.rgb_to_hsv)\n", module.__dict__)
     assert [place.name for place in places.find() if place.name == "function"] == ["function"]
-
-
-def test_instances_of_a_class_are_found_by_their_type(load: Load) -> None:
-    """Also of what derives from it."""
-    load(
-        "import threading\n"
-        "class Mine(threading.local): pass\n"
-        "plain, mine = threading.local(), Mine()\n"
-    )
-    found = {place.name for place in Places([], threading.local).find()}
-    assert {"plain", "mine"} <= found
 
 
 @pytest.mark.parametrize("name", ["pytest_timeout", "simnet.something", "hypothesis.x", "ignored"])
