@@ -161,15 +161,27 @@ def _in_cell(name: str, cell: CellType) -> Place:
     return Place((id(cell), name), name, cell.cell_contents, now, put)
 
 
-class _Wanted:
-    """What is looked for: these very objects."""
+def _family(cls: type) -> set[type]:
+    derived: list[type] = cls.__subclasses__()
+    return {cls}.union(*map(_family, derived))
 
-    def __init__(self, objects: Iterable[object]) -> None:
+
+class _Wanted:
+    """What is looked for: these very objects, and instances of a class and what derives from it."""
+
+    def __init__(self, objects: Iterable[object], base: type | None) -> None:
         self._objects = list(objects)
+        self._base = base
         self.ids = {id(each) for each in self._objects}
+        self.types: set[type] = set()
+
+    def look_again(self) -> None:
+        """Classes may have been derived since."""
+        if self._base is not None:
+            self.types = _family(self._base)
 
     def __call__(self, value: Any) -> bool:
-        return id(value) in self.ids
+        return id(value) in self.ids or type(value) in self.types
 
 
 def _of_function(function: FunctionType, wanted: _Wanted) -> Iterator[Place]:
@@ -195,10 +207,10 @@ def _holds_something(function: FunctionType) -> bool:
 
 
 def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
-    ids = wanted.ids
+    ids, types = wanted.ids, wanted.types
     for name, value in list(vars(cls).items()):
         kind = type(value)
-        if id(value) in ids and not name.startswith("__"):
+        if (id(value) in ids or kind in types) and not name.startswith("__"):
             yield in_class(cls, name, value)
         elif kind is FunctionType:
             if _holds_something(value):
@@ -224,9 +236,9 @@ def _is_python(module: object) -> bool:
 class Places:
     """The references to some objects, in all modules but those left alone."""
 
-    def __init__(self, objects: Iterable[object]) -> None:
-        """Look for these very objects."""
-        self._wanted = _Wanted(objects)
+    def __init__(self, objects: Iterable[object], base: type | None = None) -> None:
+        """Look for these very objects, and for instances of a class and what derives from it."""
+        self._wanted = _Wanted(objects, base)
         # By the name of a module: which it was, its size when it was searched, and what was found.
         self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
         self._left_alone: dict[str, bool] = {}
@@ -234,7 +246,8 @@ class Places:
     def find(self, ignore: frozenset[str] = frozenset()) -> list[Place]:
         """Every place; those of modules and packages named in `ignore` are left out."""
         found: list[Place] = []
-        ids = self._wanted.ids
+        self._wanted.look_again()
+        ids, types = self._wanted.ids, self._wanted.types
         for name, module in list(sys.modules.items()):
             if self._is_left_alone(name, module, ignore):
                 continue
@@ -242,6 +255,8 @@ class Places:
             names: dict[str, Any] = object.__getattribute__(module, "__dict__")
             if not ids.isdisjoint(map(id, names.values())):
                 found += [in_dict(names, key) for key, v in names.items() if id(v) in ids]
+            if types:
+                found += [in_dict(names, key) for key, v in names.items() if type(v) in types]
             known = self._deep.get(name)
             if known is None or known[0] is not module or known[1] != len(names):
                 places = self._below(names.get("__name__", name), names)
