@@ -105,6 +105,7 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     """An event loop of a host; what it calls back runs on that host."""
 
     _task_factory: Any
+    _signal_handlers: Any
     _transports: Any
     # Whether somebody ended it from outside.
     _ended = True
@@ -142,6 +143,9 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
     def _end_where_it_stands(self) -> None:
         """The world or the host has ended the task: nothing that is left complains of it later."""
         self._ended = True
+        for sig in list(self._signal_handlers):
+            with contextlib.suppress(Exception):
+                self.remove_signal_handler(sig)
         for transport in list(self._transports.values()):
             inner = getattr(transport._protocol, "_app_transport", None)
             if inner is not None:

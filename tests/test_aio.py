@@ -739,6 +739,7 @@ def test_a_loop_that_is_ended_complains_of_nothing(
             await writer.drain()
 
     async def serve() -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, ended.append, "by a signal")
         async with await asyncio.start_server(answer, "", 80) as server:
             await server.serve_forever()
 
@@ -764,6 +765,7 @@ def test_a_loop_that_is_ended_complains_of_nothing(
                 world.close()
     gc.collect()
     assert ended == ["GeneratorExit"]
+    assert signal.getsignal(signal.SIGUSR1) == signal.SIG_DFL
     assert caplog.records == []
     assert [str(each.message) for each in recwarn] == []
 

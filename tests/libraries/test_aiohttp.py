@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -252,8 +253,8 @@ def test_a_server_that_crashes_and_returns(simulated: Simulated) -> None:
     asyncio.run(client())
 
 
-def test_run_app_is_stopped_by_a_signal_of_nobody(simulated: Simulated) -> None:
-    """Its handlers of signals cannot be set on a simulated host, and it goes on without."""
+def test_run_app_serves(simulated: Simulated) -> None:
+    """With handlers of signals, which a crash of its host takes away."""
     task = simulated.spawn(
         lambda: web.run_app(make_app(), host="0.0.0.0", port=PORT, print=None, access_log=None)
     )
@@ -266,3 +267,4 @@ def test_run_app_is_stopped_by_a_signal_of_nobody(simulated: Simulated) -> None:
     assert asyncio.run(client()) == "hello from /a"
     assert not task.done
     simulated.world.crash("server")
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
