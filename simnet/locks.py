@@ -90,6 +90,12 @@ class lock:
 
     __slots__ = ("__weakref__", "_free", "_gates", "_taken", "holder")
 
+    if sys.version_info < (3, 13):
+
+        def __new__(cls) -> lock:
+            """There is a function that makes them."""
+            raise TypeError("cannot create '_thread.lock' instances")
+
     def __init__(self) -> None:
         self._taken = False
         self._free: _Free | None = None
@@ -97,6 +103,9 @@ class lock:
         self._gates: list[Any] | None = None
         # Who took it, for reports.
         self.holder: SimTask | None = None
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type '_thread.lock' is not an acceptable base type")
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
         """acquire(blocking=True, timeout=-1) -> bool"""
@@ -197,9 +206,19 @@ class lock:
 
     def __repr__(self) -> str:
         if not self._taken:
-            return f"<unlocked lock object at {id(self):#x}>"
+            return f"<unlocked _thread.lock object at {id(self):#x}>"
         by = "" if self.holder is None else f" held by {self.holder.name!r}"
-        return f"<locked lock object{by} at {id(self):#x}>"
+        return f"<locked _thread.lock object{by} at {id(self):#x}>"
+
+
+def _allocate_lock() -> lock:
+    made: lock = object.__new__(lock)
+    made._taken, made._free, made.holder = False, None, None
+    return made
+
+
+# As the function in C: no method where a class keeps it.
+allocate_lock = staticmethod(functools.wraps(_real.allocate_lock)(_allocate_lock))
 
 
 class RLock:
@@ -209,7 +228,7 @@ class RLock:
 
     def __init__(self, *ignored: object, **as_well: object) -> None:
         # The real one takes any arguments, too.
-        self._lock = lock()
+        self._lock = _allocate_lock()
         self._owner: int | None = None
         self._count = 0
 
@@ -299,7 +318,7 @@ class _Sentinels:
         self._locks: WeakKeyDictionary[SimTask, lock] = WeakKeyDictionary()
 
     def make(self) -> lock:
-        sentinel = lock()
+        sentinel = _allocate_lock()
         task = _task()
         if task is not None:
             self._locks[task] = sentinel
@@ -462,8 +481,8 @@ def make_module() -> ModuleType:
             "error": RuntimeError,
             "LockType": lock,
             "lock": lock,
-            "allocate_lock": lock,
-            "allocate": lock,
+            "allocate_lock": allocate_lock,
+            "allocate": allocate_lock,
             "RLock": RLock,
             "TIMEOUT_MAX": TIMEOUT_MAX,
             "get_ident": get_ident,

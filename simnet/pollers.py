@@ -145,13 +145,19 @@ def select(
 # poll
 
 
-class poll:
-    """select.poll(): descriptors and the bits of interest in each."""
+class Poll:
+    """What select.poll() gives: descriptors and the bits of interest in each."""
 
-    def __init__(self) -> None:
-        self._host = the_host()
-        self._interests: dict[int, int] = {}
-        self._running = False
+    _host: Host
+    _interests: dict[int, int]
+    _running: bool
+
+    def __new__(cls) -> Poll:
+        """There is a function that makes them."""
+        raise TypeError("cannot create 'select.poll' instances")
+
+    def __init_subclass__(cls) -> None:
+        raise TypeError("type 'select.poll' is not an acceptable base type")
 
     @expects(1, 2)
     def register(self, fd: Any, eventmask: int = POLLIN | POLLPRI | POLLOUT, /) -> None:
@@ -201,6 +207,20 @@ class poll:
             if bits:
                 found.append((number, bits))
         return found
+
+
+Poll.__name__ = Poll.__qualname__ = "poll"
+Poll.__module__ = "select"
+
+
+def _poll() -> Poll:
+    made: Poll = object.__new__(Poll)
+    made._host, made._interests, made._running = the_host(), {}, False
+    return made
+
+
+# As the function in C: no method where a class keeps it.
+poll = staticmethod(functools.wraps(_real.poll)(_poll))
 
 
 # epoll

@@ -105,6 +105,22 @@ def test_what_a_test_puts_into_os_is_found_by_the_copies(monkeypatch: pytest.Mon
     assert knowing.fstat is replaced
 
 
+def test_polls_are_made_by_their_function_alone() -> None:
+    """Which does not become a method of a class that keeps it; their type makes none."""
+
+    class Keeper:
+        make = stdlib.select.poll
+
+    with World() as world, world.host("alpha"):
+        told = []
+        for made in (select.poll(), Keeper().make()):
+            for attempt in (type(made), lambda made=made: type("Own", (type(made),), {})):
+                with pytest.raises(TypeError) as error:
+                    attempt()
+                told.append(str(error.value))
+    assert told[:2] == told[2:]
+
+
 def test_the_best_selector_is_the_same_one() -> None:
     """selectors.py tries them when it is imported, and finds them working."""
     simulated = stdlib.selectors.DefaultSelector

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread as real_thread
 import concurrent.futures
 import contextvars
 import copy
@@ -280,6 +281,32 @@ def test_a_lock_that_may_be_taken_again_ignores_arguments(host: Host) -> None:
     """So does the real type."""
     with locks.module.RLock(1, 2, three=3) as taken:
         assert taken
+
+
+def test_locks_are_made_as_the_real_ones_are(host: Host) -> None:
+    """By the function, or, since Python 3.13, by the class; which takes no classes below it."""
+
+    def told(module: Any) -> list[Any]:
+        seen: list[Any] = []
+        for make in (module.LockType, lambda: type("Own", (module.LockType,), {})):
+            try:
+                seen.append(re.sub("0x.*", "", repr(make())))
+            except TypeError as error:
+                seen.append(str(error))
+        return seen
+
+    assert told(locks.module) == told(real_thread)
+
+
+def test_a_class_may_keep_what_makes_locks(host: Host) -> None:
+    """It does not become a method."""
+
+    class Keeper:
+        make = threading.Lock
+        allocate = locks.module.allocate_lock
+
+    assert isinstance(Keeper().make(), locks.module.LockType)
+    assert isinstance(Keeper().allocate(), locks.module.LockType)
 
 
 def test_what_threading_shows_is_listed(host: Host) -> None:

@@ -28,7 +28,7 @@ from tests.stdlib.results import FAILED, Result
 # For so long no test may begin or end.
 PATIENCE = 120.0
 # The patch's own watchdog is quicker, and says where every task stands.
-WATCHDOG = 60.0
+WATCHDOG = 40.0
 _ROOT = Path(__file__).parents[2]
 
 
