@@ -203,14 +203,15 @@ def _of_partial(partial: functools.partial[Any]) -> Place:
 
 
 class _Wanted:
-    """What is looked for: these very objects."""
+    """What is looked for: these very objects, and the instances of some types."""
 
     def __init__(self, objects: Iterable[object]) -> None:
         self._objects = list(objects)
         self.ids = {id(each) for each in self._objects}
+        self.types: set[type] = set()
 
     def __call__(self, value: Any) -> bool:
-        return id(value) in self.ids
+        return id(value) in self.ids or type(value) in self.types
 
 
 def _of_function(function: FunctionType, wanted: _Wanted) -> Iterator[Place]:
@@ -257,10 +258,10 @@ def _holds_something(function: FunctionType) -> bool:
 
 
 def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
-    ids = wanted.ids
+    ids, types = wanted.ids, wanted.types
     for name, value in list(vars(cls).items()):
         kind = type(value)
-        if id(value) in ids and not name.startswith("__"):
+        if (id(value) in ids or kind in types) and not name.startswith("__"):
             yield in_class(cls, name, value)
         elif kind is FunctionType:
             if _holds_something(value):
@@ -276,6 +277,11 @@ def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
                 yield from _of_function(function, wanted)
 
 
+def _family(cls: type) -> set[type]:
+    derived: list[type] = cls.__subclasses__()
+    return {cls}.union(*map(_family, derived))
+
+
 def _is_python(module: object) -> bool:
     """Whether it is a module of Python code; one of C takes no references."""
     # By its type: some objects only say that they are modules.
@@ -289,15 +295,18 @@ def _is_python(module: object) -> bool:
 class Places:
     """The references to some objects, in all modules but those left alone."""
 
-    def __init__(self, objects: Iterable[object]) -> None:
-        """Look for these very objects."""
+    def __init__(self, objects: Iterable[object], base: type | None = None) -> None:
+        """Look for these very objects, and for instances of a class and what derives from it."""
         self._wanted = _Wanted(objects)
+        self._base = base
         # By the name of a module: which it was, its size when it was searched, and what was found.
         self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
         self._left_alone: dict[str, bool] = {}
 
     def find(self, ignore: frozenset[str] = frozenset()) -> list[Place]:
         """Every place; those of modules and packages named in `ignore` are left out."""
+        if self._base is not None:
+            self._wanted.types = _family(self._base)
         found: list[Place] = []
         ids = self._wanted.ids
         for name, module in list(sys.modules.items()):
@@ -334,6 +343,9 @@ class Places:
             elif isinstance(value, FunctionType):
                 if value.__module__ == home and _holds_something(value):
                     places += _of_function(value, wanted)
-            elif isinstance(value, type) and value.__module__ == home:
-                places += _of_class(value, wanted)
+            elif isinstance(value, type):
+                if value.__module__ == home:
+                    places += _of_class(value, wanted)
+            elif type(value) in wanted.types:
+                places.append(in_dict(names, name))
         return places

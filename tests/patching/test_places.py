@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+import random
 import sys
 from types import ModuleType
 from typing import Any
@@ -166,3 +167,15 @@ def test_containers_and_partial_functions_are_searched(load: Load) -> None:
     assert module.Box.table == {"wanted": wanted}
     assert module.table is table
     assert module.call is call
+
+
+def test_instances_of_a_class_are_found_by_their_type(load: Load) -> None:
+    """In a module and in a class of it; also of what derives from it."""
+    load(
+        "import random\n"
+        "class Mine(random.Random): pass\n"
+        "class Box: inner = Mine()\n"
+        "plain, mine = random.Random(), Mine()\n"
+    )
+    found = {place.name for place in Places([], random.Random).find()}
+    assert {"plain", "mine", "inner"} <= found
