@@ -213,7 +213,7 @@ class lock:
 
 def _allocate_lock() -> lock:
     made: lock = object.__new__(lock)
-    made._taken, made._free, made.holder = False, None, None
+    made.__init__()  # type: ignore[misc]
     return made
 
 

@@ -1,18 +1,21 @@
-"""Places where modules hold references: names, class attributes, default arguments, closures.
+"""Places where modules hold references: names, class attributes, defaults, closures, containers.
 
 Objects are found by identity, in every loaded module: also `from socket import socket`, or a
 default argument `clock=time.monotonic`. What lies deeper in a module than its names is looked for
-once, as long as the module does not grow. Not searched: attributes of instances, containers, and
-the modules of the test tools (INFRASTRUCTURE), which keep the real system.
+once, as long as the module does not grow. Of containers, dictionaries, lists and partial functions
+are searched that a name of a module or of a class holds, not what is deeper in them, nor other
+kinds. Not searched: attributes of instances, and the modules of the test tools (INFRASTRUCTURE),
+which keep the real system.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -83,6 +86,10 @@ _LEFT_ALONE_MODULES = frozenset(
         "concurrent.futures.thread",
     )
 )
+
+
+# Where names of modules and classes hold several things, or a function with arguments.
+_CONTAINERS = (dict, list, functools.partial)
 
 
 @attrs.frozen
@@ -161,24 +168,47 @@ def _in_cell(name: str, cell: CellType) -> Place:
     return Place((id(cell), name), name, cell.cell_contents, now, put)
 
 
-def _family(cls: type) -> set[type]:
-    derived: list[type] = cls.__subclasses__()
-    return {cls}.union(*map(_family, derived))
+def _of_key(names: dict[Any, Any], key: Any) -> Place:
+    """A key of a dictionary, whose order stays."""
+    ours = [key]
+
+    def put(value: Any) -> None:
+        items = [(value if k is ours[0] else k, v) for k, v in names.items()]
+        names.clear()
+        names.update(items)
+        ours[0] = value
+
+    def now() -> Any:
+        return next((k for k in names if k is ours[0]), None)
+
+    return Place((id(names), f"key {id(key)}"), getattr(key, "__name__", ""), key, now, put)
+
+
+def _of_item(items: list[Any], index: int) -> Place:
+    def put(value: Any) -> None:
+        items[index] = value
+
+    def now() -> Any:
+        return next(iter(items[index : index + 1]), None)
+
+    return Place((id(items), index), "", items[index], now, put)
+
+
+def _of_partial(partial: functools.partial[Any]) -> Place:
+    def put(value: Any) -> None:
+        cast(Any, partial).__setstate__((value, partial.args, partial.keywords, vars(partial)))
+
+    held: Any = partial.func
+    return Place((id(partial), "func"), held.__name__, held, lambda: partial.func, put)
 
 
 class _Wanted:
-    """What is looked for: these very objects, and instances of a class and what derives from it."""
+    """What is looked for: these very objects, and the instances of some types."""
 
-    def __init__(self, objects: Iterable[object], base: type | None) -> None:
+    def __init__(self, objects: Iterable[object]) -> None:
         self._objects = list(objects)
-        self._base = base
         self.ids = {id(each) for each in self._objects}
         self.types: set[type] = set()
-
-    def look_again(self) -> None:
-        """Classes may have been derived since."""
-        if self._base is not None:
-            self.types = _family(self._base)
 
     def __call__(self, value: Any) -> bool:
         return id(value) in self.ids or type(value) in self.types
@@ -201,6 +231,27 @@ def _of_function(function: FunctionType, wanted: _Wanted) -> Iterator[Place]:
             yield _in_cell(name, cell)
 
 
+def _of_container(container: Any, wanted: _Wanted) -> Iterator[Place]:
+    """What a dictionary, a list or a partial function has in it, and not deeper."""
+    kind = type(container)
+    if container is sys.modules:
+        return
+    if kind is dict:
+        if not wanted.ids.isdisjoint(map(id, container.values())):
+            for key, value in container.items():
+                if wanted(value):
+                    yield in_dict(container, key)
+        for key in filter(wanted, container):
+            yield _of_key(container, key)
+    elif kind is list:
+        if not wanted.ids.isdisjoint(map(id, container)):
+            for index, value in enumerate(container):
+                if wanted(value):
+                    yield _of_item(container, index)
+    elif kind is functools.partial and wanted(container.func):
+        yield _of_partial(container)
+
+
 def _holds_something(function: FunctionType) -> bool:
     """Whether there is anything in a function to look at; in most there is not."""
     return bool(function.__defaults__ or function.__closure__ or function.__kwdefaults__)
@@ -215,12 +266,20 @@ def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
         elif kind is FunctionType:
             if _holds_something(value):
                 yield from _of_function(value, wanted)
+        elif kind in _CONTAINERS:
+            if not name.startswith("__"):
+                yield from _of_container(value, wanted)
         elif isinstance(value, staticmethod) and wanted(value.__func__):
             yield _in_static_method(cls, name, value.__func__)
         elif isinstance(value, (staticmethod, classmethod)):
             function = value.__func__
             if isinstance(function, FunctionType) and _holds_something(function):
                 yield from _of_function(function, wanted)
+
+
+def _family(cls: type) -> set[type]:
+    derived: list[type] = cls.__subclasses__()
+    return {cls}.union(*map(_family, derived))
 
 
 def _is_python(module: object) -> bool:
@@ -238,16 +297,18 @@ class Places:
 
     def __init__(self, objects: Iterable[object], base: type | None = None) -> None:
         """Look for these very objects, and for instances of a class and what derives from it."""
-        self._wanted = _Wanted(objects, base)
+        self._wanted = _Wanted(objects)
+        self._base = base
         # By the name of a module: which it was, its size when it was searched, and what was found.
         self._deep: dict[str, tuple[ModuleType, int, list[Place]]] = {}
         self._left_alone: dict[str, bool] = {}
 
     def find(self, ignore: frozenset[str] = frozenset()) -> list[Place]:
         """Every place; those of modules and packages named in `ignore` are left out."""
+        if self._base is not None:
+            self._wanted.types = _family(self._base)
         found: list[Place] = []
-        self._wanted.look_again()
-        ids, types = self._wanted.ids, self._wanted.types
+        ids = self._wanted.ids
         for name, module in list(sys.modules.items()):
             if self._is_left_alone(name, module, ignore):
                 continue
@@ -255,8 +316,6 @@ class Places:
             names: dict[str, Any] = object.__getattribute__(module, "__dict__")
             if not ids.isdisjoint(map(id, names.values())):
                 found += [in_dict(names, key) for key, v in names.items() if id(v) in ids]
-            if types:
-                found += [in_dict(names, key) for key, v in names.items() if type(v) in types]
             known = self._deep.get(name)
             if known is None or known[0] is not module or known[1] != len(names):
                 places = self._below(names.get("__name__", name), names)
@@ -277,10 +336,16 @@ class Places:
         """Places in the classes and functions of a module."""
         wanted = self._wanted
         places: list[Place] = []
-        for value in list(names.values()):
-            if isinstance(value, FunctionType):
+        for name, value in list(names.items()):
+            if type(value) in _CONTAINERS:
+                if not name.startswith("__"):
+                    places += _of_container(value, wanted)
+            elif isinstance(value, FunctionType):
                 if value.__module__ == home and _holds_something(value):
                     places += _of_function(value, wanted)
-            elif isinstance(value, type) and value.__module__ == home:
-                places += _of_class(value, wanted)
+            elif isinstance(value, type):
+                if value.__module__ == home:
+                    places += _of_class(value, wanted)
+            elif type(value) in wanted.types:
+                places.append(in_dict(names, name))
         return places
