@@ -23,8 +23,9 @@ from simnet.world import World
 
 REAL_RUN = dict(vars(trio_run_module))
 # A patch does not look into lists.
-REAL_THREAD = [threading.Thread]
-REAL_TIME = [time.monotonic]
+REAL_THREAD = (threading.Thread,)
+# (In tuples nothing is replaced.)
+REAL_TIME = (time.monotonic,)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ Patches nest, also those of different worlds: the latest says which host stands 
 context names none. What was changed is given back when the last of them ends, in whatever order and
 task they end, also in modules that were imported meanwhile.
 
-Not reached: references in attributes of instances and in containers (old_objects.py makes the
+Not reached: references in attributes of instances and deep in containers (old_objects.py makes the
 commonest of those objects follow), subclasses of the real `socket.socket` that were made before
 (making one is refused: guards.py), C libraries that do their own system calls.
 """

@@ -1,18 +1,21 @@
-"""Places where modules hold references: names, class attributes, default arguments, closures.
+"""Places where modules hold references: names, class attributes, defaults, closures, containers.
 
 Objects are found by identity, in every loaded module: also `from socket import socket`, or a
 default argument `clock=time.monotonic`. What lies deeper in a module than its names is looked for
-once, as long as the module does not grow. Not searched: attributes of instances, containers, and
-the modules of the test tools (INFRASTRUCTURE), which keep the real system.
+once, as long as the module does not grow. Of containers, dictionaries, lists and partial functions
+are searched that a name of a module or of a class holds, not what is deeper in them, nor other
+kinds. Not searched: attributes of instances, and the modules of the test tools (INFRASTRUCTURE),
+which keep the real system.
 """
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.machinery import BuiltinImporter, ExtensionFileLoader
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -83,6 +86,10 @@ _LEFT_ALONE_MODULES = frozenset(
         "concurrent.futures.thread",
     )
 )
+
+
+# Where names of modules and classes hold several things, or a function with arguments.
+_CONTAINERS = (dict, list, functools.partial)
 
 
 @attrs.frozen
@@ -161,6 +168,40 @@ def _in_cell(name: str, cell: CellType) -> Place:
     return Place((id(cell), name), name, cell.cell_contents, now, put)
 
 
+def _of_key(names: dict[Any, Any], key: Any) -> Place:
+    """A key of a dictionary, whose order stays."""
+    ours = [key]
+
+    def put(value: Any) -> None:
+        items = [(value if k is ours[0] else k, v) for k, v in names.items()]
+        names.clear()
+        names.update(items)
+        ours[0] = value
+
+    def now() -> Any:
+        return next((k for k in names if k is ours[0]), None)
+
+    return Place((id(names), f"key {id(key)}"), getattr(key, "__name__", ""), key, now, put)
+
+
+def _of_item(items: list[Any], index: int) -> Place:
+    def put(value: Any) -> None:
+        items[index] = value
+
+    def now() -> Any:
+        return next(iter(items[index : index + 1]), None)
+
+    return Place((id(items), index), "", items[index], now, put)
+
+
+def _of_partial(partial: functools.partial[Any]) -> Place:
+    def put(value: Any) -> None:
+        cast(Any, partial).__setstate__((value, partial.args, partial.keywords, vars(partial)))
+
+    held: Any = partial.func
+    return Place((id(partial), "func"), held.__name__, held, lambda: partial.func, put)
+
+
 def _family(cls: type) -> set[type]:
     derived: list[type] = cls.__subclasses__()
     return {cls}.union(*map(_family, derived))
@@ -201,6 +242,27 @@ def _of_function(function: FunctionType, wanted: _Wanted) -> Iterator[Place]:
             yield _in_cell(name, cell)
 
 
+def _of_container(container: Any, wanted: _Wanted) -> Iterator[Place]:
+    """What a dictionary, a list or a partial function has in it, and not deeper."""
+    kind = type(container)
+    if container is sys.modules:
+        return
+    if kind is dict:
+        if not wanted.ids.isdisjoint(map(id, container.values())):
+            for key, value in container.items():
+                if wanted(value):
+                    yield in_dict(container, key)
+        for key in filter(wanted, container):
+            yield _of_key(container, key)
+    elif kind is list:
+        if not wanted.ids.isdisjoint(map(id, container)):
+            for index, value in enumerate(container):
+                if wanted(value):
+                    yield _of_item(container, index)
+    elif kind is functools.partial and wanted(container.func):
+        yield _of_partial(container)
+
+
 def _holds_something(function: FunctionType) -> bool:
     """Whether there is anything in a function to look at; in most there is not."""
     return bool(function.__defaults__ or function.__closure__ or function.__kwdefaults__)
@@ -215,6 +277,9 @@ def _of_class(cls: type, wanted: _Wanted) -> Iterator[Place]:
         elif kind is FunctionType:
             if _holds_something(value):
                 yield from _of_function(value, wanted)
+        elif kind in _CONTAINERS:
+            if not name.startswith("__"):
+                yield from _of_container(value, wanted)
         elif isinstance(value, staticmethod) and wanted(value.__func__):
             yield _in_static_method(cls, name, value.__func__)
         elif isinstance(value, (staticmethod, classmethod)):
@@ -277,8 +342,11 @@ class Places:
         """Places in the classes and functions of a module."""
         wanted = self._wanted
         places: list[Place] = []
-        for value in list(names.values()):
-            if isinstance(value, FunctionType):
+        for name, value in list(names.items()):
+            if type(value) in _CONTAINERS:
+                if not name.startswith("__"):
+                    places += _of_container(value, wanted)
+            elif isinstance(value, FunctionType):
                 if value.__module__ == home and _holds_something(value):
                     places += _of_function(value, wanted)
             elif isinstance(value, type) and value.__module__ == home:

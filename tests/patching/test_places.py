@@ -127,3 +127,42 @@ def test_a_module_is_not_loaded_by_looking_at_it(load: Load) -> None:
         Places([WANTED]).find()
     finally:
         del sys.modules["lazy_module"], sys.modules["claiming"]
+
+
+def test_containers_and_partial_functions_are_searched(load: Load) -> None:
+    """Of a module and of a class: values and keys, whose order stays, items, and what is called."""
+    # (A name of this module would be changed too.)
+    wanted: Any = WANTED
+    module = load(
+        "from colorsys import rgb_to_hsv as wanted\n"
+        "from functools import partial\n"
+        "table = {1: len, 'wanted': wanted, wanted: 'wanted', 2: wanted}\n"
+        "items = [1, wanted, [wanted]]\n"
+        "call = partial(wanted, 1, b=2)\n"
+        "class Box:\n"
+        "    table = {'wanted': wanted}\n"
+        "    call = partial(wanted, 3)\n"
+    )
+    table, items, call = module.table, module.items, module.call
+    found = [place for place in Places([wanted]).find() if place.now() is wanted]
+    for place in found:
+        place.put(simulated)
+        assert place.now() is simulated
+    assert list(table.items()) == [
+        (1, len),
+        ("wanted", simulated),
+        (simulated, "wanted"),
+        (2, simulated),
+    ]
+    assert items == [1, simulated, [wanted]]
+    assert (call.func, call.args, call.keywords) == (simulated, (1,), {"b": 2})
+    assert module.Box.table == {"wanted": simulated}
+    assert module.Box.call.func is simulated
+    for place in reversed(found):
+        place.put(place.held)
+    assert list(table.items()) == [(1, len), ("wanted", wanted), (wanted, "wanted"), (2, wanted)]
+    assert items == [1, wanted, [wanted]]
+    assert call.func is module.Box.call.func is wanted
+    assert module.Box.table == {"wanted": wanted}
+    assert module.table is table
+    assert module.call is call
