@@ -5,7 +5,8 @@ runs in the code outside all tasks, as signals reach the main thread, and a call
 goes on afterwards (PEP 475). Simulated descriptors can be woken (descriptor_calls/wakeup.py). All
 else is the real module's: signals reach the process.
 
-Not modelled: timers of the processor's time. Refused: `sigwait` and its kin.
+Not modelled: timers of the processor's time; an alarm that interrupts code which computes and never
+waits (no time passes there: the watchdog ends it). Refused: `sigwait` and its kin.
 """
 
 from __future__ import annotations

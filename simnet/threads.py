@@ -5,8 +5,9 @@ are executed a second time over the simulated `_thread` (locks.py) and `time` (t
 is a task of the current host's world, a lock makes a task wait, timeouts pass in virtual time.
 Exceptions (`queue.Empty`, `concurrent.futures.CancelledError`, ...) are the real classes.
 
-Not modelled: process pools, `threading.settrace` and `setprofile` (tasks share one thread of the
-operating system), stack sizes.
+Not modelled: process pools, `settrace` and `setprofile` of `threading` and of `sys` for one thread
+alone (tasks share one thread of the operating system, and what one sets is there for all), stack
+sizes.
 """
 
 from __future__ import annotations

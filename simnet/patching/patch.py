@@ -6,7 +6,9 @@ task they end, also in modules that were imported meanwhile.
 
 Not reached: references in attributes of instances and deep in containers (old_objects.py makes the
 commonest of those objects follow), subclasses of the real `socket.socket` that were made before
-(making one is refused: guards.py), C libraries that do their own system calls.
+(making one is refused: guards.py), C libraries that do their own system calls, what a mock that was
+started outside puts back within (it is the real thing), pools of threads of a world that has ended.
+Reloading a replaced module itself fails (`importlib.reload(threading)`).
 """
 
 from __future__ import annotations
