@@ -137,6 +137,11 @@ REPLACED: dict[str, Any] = {
 }
 
 
+# Programs pickle them too.
+for _function in REPLACED.values():
+    _function.__module__ = "time"
+
+
 def make_module() -> ModuleType:
     """The module `time` with what is simulated in it."""
     module = ModuleType("time", "The time of simulated hosts.")

@@ -240,6 +240,10 @@ def _today(cls: type[datetime.date]) -> datetime.date:
     return cls.fromtimestamp(times.time())
 
 
+# Programs pickle them, with what they hold for a clock.
+for _method in (_now, _utcnow, _today):
+    _method.__name__ = _method.__qualname__ = _method.__name__.strip("_")
+
 METHODS = (
     Methods(
         _Lock,

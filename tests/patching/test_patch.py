@@ -11,6 +11,7 @@ import importlib
 import logging
 import multiprocessing.dummy
 import multiprocessing.pool
+import pickle
 import queue
 import random
 import select
@@ -441,6 +442,15 @@ def test_modules_say_where_they_come_from(world: World) -> None:
     expected = [importlib.util.find_spec(real.__name__) for real, _ in MODULES]
     with world.patch():
         assert [importlib.util.find_spec(real.__name__) for real, _ in MODULES] == expected
+
+
+def test_clocks_can_be_pickled(world: World) -> None:
+    """Inside for inside; what is read outside is the real one."""
+    with world.patch():
+        for clock in (datetime.datetime.now, time.time, time.monotonic):
+            assert pickle.loads(pickle.dumps(clock)) == clock
+        pickled = pickle.dumps(time.time)
+    assert pickle.loads(pickled) is time.time
 
 
 def test_patches_may_end_in_another_order(world: World) -> None:
