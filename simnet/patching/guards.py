@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
 from typing import Any
 
@@ -192,6 +193,7 @@ def places() -> list[tuple[Place, Any]]:
     for cls, name, call, check in (
         (subprocess.Popen, "_execute_child", "subprocess.Popen", _on_process),
         (threading.Thread, "start", "start", _on_thread),
+        (ThreadPoolExecutor, "submit", "submit", _on_thread),
     ):
         place = in_class(cls, name, vars(cls)[name])
         found.append((place, _guard(call, place.held, check)))

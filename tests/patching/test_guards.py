@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import socket
 import subprocess
@@ -162,3 +163,13 @@ def test_threads_of_the_real_system_are_not_watched(world: World, client: socket
             pass
     thread.join()
     assert sent == [1]
+
+
+def test_a_pool_that_has_begun_before_is_refused() -> None:
+    """Its threads would do the work outside the world, and the answer would come too late."""
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        assert pool.submit(abs, -1).result() == 1
+        with World() as world, world.patch():
+            with pytest.raises(RealCall, match="made before the program"):
+                pool.submit(abs, -1)
+        assert pool.submit(abs, -1).result() == 1
