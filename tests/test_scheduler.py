@@ -692,7 +692,7 @@ def test_what_the_collector_finalises_takes_no_wake_up_away(host: Host) -> None:
         gc.collect()
 
     finalised: list[float] = []
-    lock = locks.lock()
+    lock = locks.module.allocate_lock()
     with host:
         lock.acquire()
         gc.collect()
