@@ -15,6 +15,7 @@ from __future__ import annotations
 import concurrent.futures
 import concurrent.futures._base as _real_base
 import contextvars
+import functools
 import logging
 import os
 import queue as _real_queue
@@ -187,7 +188,25 @@ def _make_queue() -> Any:
     for name in ("Empty", "Full", "ShutDown"):
         if hasattr(_real_queue, name):
             setattr(copy, name, getattr(_real_queue, name))
+    for name in ("get", "put"):
+        setattr(copy.Queue, name, _giving_way(getattr(copy.Queue, name)))
     return copy
+
+
+def _giving_way(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of queues that, in vain, lets others have their turn: programs repeat it."""
+
+    @functools.wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return method(*args, **kwargs)
+        except (_real_queue.Empty, _real_queue.Full):
+            host = host_or_none()
+            if host is not None:
+                host.scheduler.relax()
+            raise
+
+    return call
 
 
 def _make_simple_queue(base: Any) -> type:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread as real_thread
 import concurrent.futures
+import contextlib
 import contextvars
 import copy
 import pickle
@@ -307,6 +308,27 @@ def test_a_class_may_keep_what_makes_locks(host: Host) -> None:
 
     assert isinstance(Keeper().make(), locks.module.LockType)
     assert isinstance(Keeper().allocate(), locks.module.LockType)
+
+
+@pytest.mark.parametrize("kind", [queue.Queue, queue.LifoQueue, queue.PriorityQueue])
+def test_a_loop_over_a_queue_without_waiting_makes_progress(host: Host, kind: Any) -> None:
+    """Whoever finds it empty or full lets others have their turn, and time passes."""
+    line = kind(1)
+    line.put("first")
+    got: list[str] = []
+    host.spawn(lambda: (host.sleep(1), got.append(line.get())))
+    while True:
+        try:
+            line.put("second", block=False)
+            break
+        except queue.Full:
+            pass
+    assert line.get() == "second"
+    host.spawn(lambda: (host.sleep(1), line.put("third")))
+    while len(got) < 2:
+        with contextlib.suppress(queue.Empty):
+            got.append(line.get_nowait())
+    assert got == ["first", "third"]
 
 
 def test_what_threading_shows_is_listed(host: Host) -> None:
