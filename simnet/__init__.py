@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Stuck,
         Unsupported,
     )
+    from simnet.exploring.explore import explore, replay
     from simnet.host import Host
     from simnet.views.difference import diff
     from simnet.world import World
@@ -41,6 +42,8 @@ _HOME = {
     "Host": "simnet.host",
     "World": "simnet.world",
     "diff": "simnet.views.difference",
+    "explore": "simnet.exploring.explore",
+    "replay": "simnet.exploring.explore",
 }
 
 __all__ = [
@@ -59,6 +62,8 @@ __all__ = [
     "World",
     "__version__",
     "diff",
+    "explore",
+    "replay",
 ]
 
 

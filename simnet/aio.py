@@ -31,7 +31,7 @@ from simnet.current import current_host, the_host
 from simnet.descriptor_calls.dispatch import is_simulated
 from simnet.errors import Unsupported
 from simnet.ordered import OrderedSet, OrderedWeakSet
-from simnet.scheduler import TaskExit
+from simnet.tasks import TaskExit
 
 if TYPE_CHECKING:
     from simnet.host import Host

@@ -1,16 +1,73 @@
-"""Where choices come from: named streams of pseudo-random numbers derived from one seed.
+"""Where choices come from: named streams, each apart from the others.
 
-Each consumer draws from the stream of its own name, so that adding one changes no other. Only
-`random.Random.getrandbits` is used: its output is the same on every supported Python version.
+By default a seed derives them. Only `random.Random.getrandbits` is used: its output is the same on
+every supported Python version. A `Source` may decide in the seed's place (a recorded list, a
+Hypothesis `data` object: sources.py); numbers that only tell things apart (ports, sequence numbers)
+are always the seed's.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen
+class Option:
+    """One of the tasks among which a scheduler chooses, and what it is about to do."""
+
+    task: int
+    name: str
+    # The call, and what it is a call of; None before its first.
+    call: str | None = None
+    subject: object = attrs.field(default=None, eq=False, repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name!r} " + ("begins" if self.call is None else f"in {self.call}")
+
+
+@attrs.frozen
+class Decision:
+    """One choice that was made: in which stream, among how many, and which; 0 is the plainest."""
+
+    stream: str
+    count: int
+    choice: int
+    # Of a scheduler: the tasks to choose among, and whether the first of them was running.
+    options: tuple[Option, ...] = ()
+    running: bool = False
+
+    def __str__(self) -> str:
+        if not self.options:
+            return f"{self.stream}: {self.choice} of {self.count}"
+        chosen = self.options[self.choice]
+        others = [str(each) for each in self.options if each is not chosen]
+        how = "goes on" if self.running and not self.choice else "runs"
+        return f"{chosen} {how}, not {' or '.join(others)}"
+
+
+class Source(Protocol):
+    """Decides in the place of the seed."""
+
+    def begin(self, end_run: Callable[[BaseException], None]) -> None:
+        """A world begins; `end_run` ends its run with an exception, whichever task runs."""
+
+    def choose(
+        self,
+        stream: str,
+        count: int,
+        by_seed: Callable[[], int],
+        options: tuple[Option, ...] = (),
+        running: bool = False,
+    ) -> int:
+        """An integer in range(count); `by_seed` says what the seed would choose."""
 
 
 class Stream:
-    """The choices of one consumer."""
+    """The choices of one consumer, by a seed."""
 
     def __init__(self, seed: object, name: str) -> None:
         # Seeding with a string goes through SHA-512, which no hash seed can change.
@@ -24,6 +81,12 @@ class Stream:
             value = self._bits(width)
         return value
 
+    def decide(
+        self, by_policy: Callable[[], int], options: Callable[[], tuple[Option, ...]], running: bool
+    ) -> int:
+        """Which of some options, by a policy; of a running task, the first is to go on."""
+        return by_policy()
+
     def chance(self, probability: float) -> bool:
         """Whether something of that probability happens; 0 bits mean that it does not."""
         return self._bits(32) >= round((1 - probability) * 2**32)
@@ -33,15 +96,54 @@ class Stream:
         return self._bits(width)
 
 
+class DecidedStream(Stream):
+    """The choices of one consumer, by a source."""
+
+    def __init__(self, seed: object, name: str, source: Source) -> None:
+        super().__init__(seed, name)
+        self._name = name
+        self._source = source
+
+    def below(self, count: int) -> int:
+        if count == 1:
+            return 0
+        return self._source.choose(self._name, count, lambda: Stream.below(self, count))
+
+    def decide(
+        self, by_policy: Callable[[], int], options: Callable[[], tuple[Option, ...]], running: bool
+    ) -> int:
+        among = options()
+        return self._source.choose(self._name, len(among), by_policy, among, running)
+
+    def chance(self, probability: float) -> bool:
+        if probability in (0, 1):
+            return bool(probability)
+        by_seed = super().chance
+        return bool(self._source.choose(self._name, 2, lambda: int(by_seed(probability))))
+
+    def bits(self, width: int) -> int:
+        return self._source.choose(self._name, 1 << width, lambda: self._bits(width))
+
+
 class Decisions:
     """The streams of one world, by name."""
 
-    def __init__(self, seed: object) -> None:
+    def __init__(self, seed: object, source: Source | None = None) -> None:
         self.seed = seed
+        self.source = source
         self._streams: dict[str, Stream] = {}
 
     def stream(self, name: str) -> Stream:
-        """The stream of that name; the same object each time."""
+        """The decisions of that name; the same object each time."""
+        if name not in self._streams:
+            if self.source is None:
+                self._streams[name] = Stream(self.seed, name)
+            else:
+                self._streams[name] = DecidedStream(self.seed, name, self.source)
+        return self._streams[name]
+
+    def numbers(self, name: str) -> Stream:
+        """Random numbers of that name that decide nothing: always the seed's."""
         if name not in self._streams:
             self._streams[name] = Stream(self.seed, name)
         return self._streams[name]

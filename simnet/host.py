@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from simnet.aio import EventLoop
-    from simnet.scheduler import SimTask
+    from simnet.tasks import SimTask
     from simnet.world import World
 
 T = TypeVar("T")
@@ -119,14 +119,14 @@ class Host(Addressing, api.Network):
             (self.names, world.names),
             self.scheduler.sleep,
         )
-        self.tcp_ports = PortTable(world.decisions.stream(f"{name}/tcp ports"))
-        self.udp_ports = PortTable(world.decisions.stream(f"{name}/udp ports"))
-        self.syn_cookies = SynCookies(world.decisions.stream(f"{name}/cookies"))
+        self.tcp_ports = PortTable(world.decisions.numbers(f"{name}/tcp ports"))
+        self.udp_ports = PortTable(world.decisions.numbers(f"{name}/udp ports"))
+        self.syn_cookies = SynCookies(world.decisions.numbers(f"{name}/cookies"))
         self.default_timeout_ns: int | None = None
         self.next_socket_number = world.next_socket_number
         # Initial sequence numbers, before they are cut to 32 bits; they grow as RFC 793's clock
         # would have them.
-        first = world.decisions.stream(f"{name}/sequence numbers").bits(32)
+        first = world.decisions.numbers(f"{name}/sequence numbers").bits(32)
         self.next_iss = itertools.count(first, 64000).__next__
         self._credentials = (1000 + len(world.hosts), 0, 0)
         self._tasks_started = 0

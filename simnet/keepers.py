@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 if TYPE_CHECKING:
-    from simnet.scheduler import Keeper, SimTask
+    from simnet.tasks import Keeper, SimTask
 
 
 @attrs.frozen(eq=False)

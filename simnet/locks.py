@@ -26,10 +26,10 @@ from simnet.clock import nanoseconds
 from simnet.current import host_or_none, in_foreign_thread, the_host
 from simnet.errors import SimnetError
 from simnet.readiness import POLLIN, Pollable
-from simnet.scheduler import TaskExit
+from simnet.tasks import TaskExit
 
 if TYPE_CHECKING:
-    from simnet.scheduler import SimTask
+    from simnet.tasks import SimTask
 
 TIMEOUT_MAX: float = _real.TIMEOUT_MAX
 # What the code outside all tasks has as its identity; tasks count from there.

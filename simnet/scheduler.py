@@ -1,4 +1,4 @@
-"""Tasks, and who runs next. The only module that knows greenlets.
+"""Who runs next.
 
 One task runs at a time, until it has to wait. Whoever waits switches straight to the next task that
 is ready; when none is, time moves to the next timer. The code that is outside every task (a test, a
@@ -10,26 +10,25 @@ The seed picks among several tasks that are ready; a single one needs no choice.
 from __future__ import annotations
 
 import contextvars
-import ctypes
 import sys
 import threading
-import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from simnet import api, waits
+from simnet import waits
 from simnet.clock import MILLISECOND_NS, Clock, nanoseconds
-from simnet.decisions import Stream
+from simnet.decisions import Option, Stream
 from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
 from simnet.readiness import EVERYTHING, READABLE, Pollable
+from simnet.tasks import HostStopped, SimTask, Unstarted, aside, end
 
 if TYPE_CHECKING:
     from simnet.host import Host
+    from simnet.policies import Picker
     from simnet.protocols.base import Endpoint
 
 # A loop that polls without waiting takes time on a real machine. After so many fruitless calls in a
@@ -39,184 +38,6 @@ SPINS_BEFORE_TIME_PASSES = 1000
 SPINS_AFTER_THAT = 100
 SPINNING_NS = 10 * MILLISECOND_NS
 DEFAULT_MAX_STEPS = 10_000_000
-
-# What ends a task where it stands: it passes through the code in it, and is no failure.
-TaskExit = GreenletExit
-# So often is a task told to end; each wait in a `finally` is one more.
-ENDINGS = 100
-
-
-class Keeper(Protocol):
-    """Something that is kept for each thread, and has to be kept for each task instead."""
-
-    def leave(self) -> None:
-        """Another task is about to run."""
-
-    def enter(self) -> None:
-        """This one runs again."""
-
-
-class SimTask(api.Task):
-    """A thread of control in a world."""
-
-    def __init__(self, scheduler: Scheduler, name: str, host: Host | None, number: int) -> None:
-        self.name = name
-        # Which it is in its world, in the order of their beginning; the main one is 0.
-        self.number = number
-        self.host = host
-        self.greenlet: greenlet | _Unstarted | None = None
-        # As a waiter: which readiness bits it waits for, and whether it is one blocked call.
-        self.mask = EVERYTHING
-        self.exclusive = False
-        self.scheduled = False
-        # What it waits for, for reports: a call and its object.
-        self.waiting: tuple[str, object] | None = None
-        self.scheduler = scheduler
-        self._ended = _Ended()
-        self._value: Any = None
-        self._exception: BaseException | None = None
-        self._exception_seen = False
-        # Raised in it when it runs next, or called if it is a function.
-        self.interruption: BaseException | Callable[[], object] | None = None
-        # What the code in it keeps for its thread, to be put aside while others run.
-        self.keeper: Keeper | None = None
-        # It is being ended: it may clean up, but not wait any more.
-        self.ending = False
-        # How often it was told.
-        self.endings = 0
-
-    @property
-    def in_line(self) -> bool:
-        return self.exclusive
-
-    def wake(self, bits: int) -> None:
-        """Let it run again; it looks for itself what has changed."""
-        if not self.scheduled:
-            self.scheduled = True
-            self.scheduler.ready.append(self)
-
-    def wake_now(self) -> None:
-        """As a timer's callback."""
-        self.wake(EVERYTHING)
-
-    @property
-    def done(self) -> bool:
-        return self._ended.happened
-
-    def join(self, timeout: float | None = None) -> bool:
-        deadline = None if timeout is None else self.scheduler.deadline(timeout)
-        while not self.done:
-            if not self.scheduler.wait(self._ended, EVERYTHING, deadline, "join", self):
-                return self.done
-        return True
-
-    def result(self, timeout: float | None = None) -> Any:
-        if not self.join(timeout):
-            raise TimeoutError("timed out")
-        if self._exception is not None:
-            self._exception_seen = True
-            raise self._exception
-        return self._value
-
-    @property
-    def failed(self) -> bool:
-        """Whether an exception ended it."""
-        return self._exception is not None
-
-    def exception_text(self) -> str:
-        """The exception that ended it, on one line."""
-        return "".join(traceback.format_exception_only(self._exception)).strip()
-
-    def unseen_exception(self) -> BaseException | None:
-        """The exception that ended it, unless somebody has asked for it; then it counts as seen."""
-        if self._exception_seen:
-            return None
-        self._exception_seen = True
-        return self._exception
-
-    def run(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The body of its greenlet."""
-        self.scheduled = False
-        try:
-            self._value = function(*args)
-        except HostStopped:
-            pass
-        except GreenletExit:
-            # The world is closed or was collected: end without a word.
-            self._ended.happened = True
-            return
-        except Exception as exc:
-            self._exception = exc
-        except BaseException as exc:
-            # KeyboardInterrupt and its like are for the program, not for who joins the task.
-            self._exception = exc
-            self._exception_seen = True
-            self.scheduler.interrupt_main(exc)
-        self.has_ended()
-        if not self.ending:
-            self.scheduler.task_ended(self)
-
-    def has_ended(self) -> None:
-        """Tell those who wait for it."""
-        self._ended.happened = True
-        self._ended.notify(EVERYTHING)
-
-    def stack(self) -> FrameType | None:
-        """Its innermost frame, unless it runs."""
-        return self.greenlet.gr_frame if self.greenlet is not None else None
-
-    def frame(self) -> FrameType | None:
-        """The innermost frame of the user's code in it."""
-        return waits.outside(self.stack())
-
-    def __repr__(self) -> str:
-        state = "done" if self.done else self.waiting[0] if self.waiting else "ready"
-        return f"<task {self.name!r} {state}>"
-
-
-class _Ended(Pollable):
-    """Whether a task has ended, as something to wait for."""
-
-    __slots__ = ("happened",)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.happened = False
-
-    def poll(self) -> int:
-        return EVERYTHING if self.happened else 0
-
-
-class HostStopped(GreenletExit):
-    """Ends a task from within, whose host has failed."""
-
-
-def _end(task: SimTask) -> NoReturn:
-    """End the running task, which waits although its time has come."""
-    task.endings += 1
-    if task.endings < ENDINGS:
-        raise GreenletExit
-    # Its code catches everything and goes on (Twisted's main loop): it is left where it stands, and
-    # for ever, since the collector would only try to end it again.
-    body = getcurrent()
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(body))
-    while True:
-        assert body.parent is not None
-        body.parent.switch()
-
-
-@contextmanager
-def _aside(task: SimTask) -> Iterator[None]:
-    """What is kept apart for a task is put aside in a block, in which other code runs."""
-    keeper = task.keeper
-    if keeper is None:
-        yield
-        return
-    keeper.leave()
-    try:
-        yield
-    finally:
-        keeper.enter()
 
 
 class _Never(Pollable):
@@ -228,24 +49,12 @@ class _Never(Pollable):
         return 0
 
 
-class _Unstarted:
-    """In the place of the greenlet of a task that has not begun."""
-
-    gr_frame = None
-
-    def __init__(self, task: SimTask, body: greenlet) -> None:
-        self.task = task
-        self.body = body
-
-    def switch(self) -> None:
-        """Begin."""
-        self.task.scheduler.starter_of(self).switch()
-
-
 class Scheduler:
     """Runs the tasks of one world."""
 
-    def __init__(self, clock: Clock, choices: Stream, max_steps: int) -> None:
+    def __init__(
+        self, clock: Clock, choices: Stream, max_steps: int, picker: Picker | None = None
+    ) -> None:
         self.clock = clock
         self.ready: deque[SimTask] = deque()
         self.main = SimTask(self, "main", None, 0)
@@ -264,6 +73,12 @@ class Scheduler:
         self.tasks: dict[SimTask, None] = {}
         self.steps = 0
         self._choices = choices
+        # A policy at work, in the place of choices alone.
+        self._picker = picker
+        # Whether the seed alone decides.
+        self._plain = picker is None and type(choices) is Stream
+        # Who runs next, by a choice that is made already.
+        self._chosen: SimTask | None = None
         self._max_steps = max_steps
         self._thread = threading.get_ident()
         self._spins = 0
@@ -286,12 +101,12 @@ class Scheduler:
         task = SimTask(self, name, host, self._spawned)
         body = greenlet(lambda: task.run(function, args), _root())
         body.gr_context = contextvars.copy_context()
-        task.greenlet = _Unstarted(task, body)
+        task.greenlet = Unstarted(task, body)
         self.tasks[task] = None
         task.wake(EVERYTHING)
         return task
 
-    def starter_of(self, unstarted: _Unstarted) -> greenlet:
+    def starter_of(self, unstarted: Unstarted) -> greenlet:
         """Whom to switch to so that a task begins."""
         assert self._starter is not None
         unstarted.task.greenlet = unstarted.body
@@ -310,13 +125,13 @@ class Scheduler:
         task.greenlet.gr_context = None
         to = following.greenlet
         assert to is not None
-        task.greenlet.parent = self.starter_of(to) if isinstance(to, _Unstarted) else to
+        task.greenlet.parent = self.starter_of(to) if isinstance(to, Unstarted) else to
         task.greenlet = None
 
     def happen(self, function: Callable[[], object]) -> None:
         """Call a function outside every task: it may not wait, and main gets its exception."""
         before = self.current
-        with _aside(before):
+        with aside(before):
             self.current = self._event
             try:
                 function()
@@ -462,7 +277,7 @@ class Scheduler:
         if task is self._event:
             raise SimnetError("what World.at() and World.after() call must not wait: spawn a task")
         if task.ending:
-            _end(task)
+            end(task)
         ready = self.ready
         if len(ready) == 1 and self.steps < self._max_steps:
             # No choice, no time passes: what `_next` does then.
@@ -513,10 +328,51 @@ class Scheduler:
         self._count_step()
         if len(ready) == 1:
             return ready.popleft()
-        index = self._choices.below(len(ready))
+        if self._chosen is not None:
+            task, self._chosen = self._chosen, None
+            ready.remove(task)
+            return task
+        if self._plain:
+            index = self._choices.below(len(ready))
+        else:
+            index = self._pick(tuple(ready), running=False)
         task = ready[index]
         del ready[index]
         return task
+
+    def _pick(self, tasks: tuple[SimTask, ...], running: bool) -> int:
+        """By the policy, or as was decided otherwise; a running task is the first."""
+        picker = self._picker
+
+        def by_policy() -> int:
+            if picker is None:
+                return self._choices.below(len(tasks))
+            return picker.pick(tasks, running)
+
+        def options() -> tuple[Option, ...]:
+            return tuple(
+                Option(task.number, task.name, *(task.waiting or (None, None))) for task in tasks
+            )
+
+        return self._choices.decide(by_policy, options, running)
+
+    def switch_point(self, call: str, subject: object) -> None:
+        """The current task is about to make a call: a policy may let another one run first."""
+        picker, ready, task = self._picker, self.ready, self.current
+        if picker is None or not picker.preempts or not ready or task.ending:
+            return
+        others = tuple(each for each in ready if each is not task)
+        if not others:
+            return
+        task.waiting = call, subject
+        try:
+            index = self._pick((task, *others), running=True)
+            if index:
+                self._chosen = others[index - 1]
+                task.wake(EVERYTHING)
+                self._switch_away(task)
+        finally:
+            task.waiting = None
 
     def _count_step(self) -> None:
         self.steps += 1
@@ -551,6 +407,12 @@ class Scheduler:
         if not self.main.scheduled:
             self.main.scheduled = True
             self.ready.appendleft(self.main)
+
+    def end_run(self, exception: BaseException) -> None:
+        """The code outside all tasks gets an exception: here, if it runs, or as soon as it does."""
+        if self.current is self.main:
+            raise exception
+        self.interrupt_main(exception)
 
     def interrupt_waiting_on(self, host: Host) -> None:
         """A host has failed: tell those who wait on a socket of it, though they are not its own."""
@@ -608,7 +470,7 @@ class Scheduler:
             body = task.greenlet
             if body is None:
                 continue
-            if isinstance(body, _Unstarted):
+            if isinstance(body, Unstarted):
                 del self.tasks[task]
                 if task.scheduled:
                     self.ready.remove(task)
@@ -627,7 +489,7 @@ class Scheduler:
             task.ending = True
             body.parent = getcurrent()
             before = self.current
-            with _aside(before):
+            with aside(before):
                 self.current = task
                 try:
                     body.throw(GreenletExit)

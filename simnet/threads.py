@@ -32,10 +32,11 @@ from simnet import locks, stdlib, times
 from simnet.arguments import duration_ns
 from simnet.current import host_or_none
 from simnet.ordered import OrderedSet
-from simnet.scheduler import TaskExit
+from simnet.tasks import TaskExit
 
 if TYPE_CHECKING:
-    from simnet.scheduler import Scheduler, SimTask
+    from simnet.scheduler import Scheduler
+    from simnet.tasks import SimTask
 
 # What a host says of its processors: pools of threads are sized by it, the same on every machine.
 _PROCESSORS = 4

@@ -10,7 +10,8 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from simnet.scheduler import Scheduler, SimTask
+    from simnet.scheduler import Scheduler
+    from simnet.tasks import SimTask
 
 # Modules whose frames a report leaves out: it names the line of the user's code.
 _HIDDEN = "simnet."

@@ -19,7 +19,7 @@ from simnet import api, faults, stdlib
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import host_or_none
-from simnet.decisions import Decisions
+from simnet.decisions import Decisions, Source
 from simnet.descriptors import DescriptorTable
 from simnet.drops import drop
 from simnet.errors import NoCurrentHost
@@ -29,6 +29,7 @@ from simnet.interfaces import Addresses, parse
 from simnet.limits import Limits
 from simnet.links import Link
 from simnet.names.table import Names
+from simnet.policies import Policy
 from simnet.protocols.base import Endpoint
 from simnet.scheduler import DEFAULT_MAX_STEPS, Scheduler
 from simnet.trace import Trace
@@ -49,7 +50,8 @@ class World(api.Topology):
 
     `seed` decides whatever is left to chance. `record` keeps every record of the trace, and every
     segment in it. `shortcut=False` sends every byte in segments, also where nothing could tell.
-    `max_steps` bounds how often control may change hands before StepLimit is raised.
+    `max_steps` bounds how often control may change hands before StepLimit is raised. `decisions`
+    decides in the seed's place (sources.py), and `policy` who runs next (policies.py).
     """
 
     # For those who may have a world of another backend: this one can do what no machine can.
@@ -62,12 +64,18 @@ class World(api.Topology):
         record: bool = False,
         shortcut: bool = True,
         max_steps: int = DEFAULT_MAX_STEPS,
+        decisions: Source | None = None,
+        policy: Policy | None = None,
     ) -> None:
         self.seed = seed
-        self.decisions = Decisions(seed)
+        self.decisions = Decisions(seed, decisions)
         self.trace = Trace(recording=record)
         self.clock = Clock(on_move=self.trace.time_moved)
-        self.scheduler = Scheduler(self.clock, self.decisions.stream("scheduler"), max_steps)
+        picker = None if policy is None else policy.start(self.decisions.numbers("policy"))
+        choices = self.decisions.stream("scheduler")
+        self.scheduler = Scheduler(self.clock, choices, max_steps, picker)
+        if decisions is not None:
+            decisions.begin(self.scheduler.end_run)
         self.descriptors = DescriptorTable(Limits().nofile)
         self.wire = Wire(self.clock, self.decisions, self.trace, shortcut)
         self.hosts: dict[str, Host] = {}

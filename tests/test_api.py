@@ -14,7 +14,7 @@ import realnet.files
 from simnet import api, stdlib
 from simnet.files import Files
 from simnet.host import Host
-from simnet.scheduler import SimTask
+from simnet.tasks import SimTask
 
 IMPLEMENTATIONS: dict[type, tuple[type, ...]] = {
     api.Socket: (stdlib.module.socket, realnet.Socket),

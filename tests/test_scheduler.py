@@ -17,7 +17,7 @@ from simnet.api import Socket
 from simnet.current import the_host
 from simnet.errors import Deadlock, ForeignThread, NoCurrentHost, SimnetError, StepLimit
 from simnet.host import Host
-from simnet.scheduler import ENDINGS
+from simnet.tasks import ENDINGS
 from simnet.world import World
 
 FOREVER = 1e6

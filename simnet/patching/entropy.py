@@ -27,7 +27,7 @@ _NODE = 0x02_00_00_00_00_00
 def _stream() -> Stream:
     host = stand_in()
     assert host is not None
-    return host.world.decisions.stream("entropy")
+    return host.world.decisions.numbers("entropy")
 
 
 def urandom(size: int, /) -> bytes:

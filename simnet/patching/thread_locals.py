@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, ref
 from simnet import locks, threads
 from simnet.current import host_or_none
 from simnet.patching.places import Place, in_dict
-from simnet.scheduler import SimTask
+from simnet.tasks import SimTask
 
 _Local: Any = threading.local
 _METHODS = ("__getattribute__", "__setattr__", "__delattr__")

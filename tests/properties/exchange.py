@@ -10,7 +10,7 @@ import attrs
 from simnet import World
 from simnet.host import Host
 from simnet.protocols.tcp import Tcp
-from simnet.scheduler import SimTask
+from simnet.tasks import SimTask
 
 SERVER = ("10.0.0.2", 80)
 # What a program may be told when the peer cannot be reached for long.

@@ -1,0 +1,155 @@
+"""All schedules of a small program, as far as a bound on preemptions allows.
+
+A depth-first search over the scheduler's decisions: each run follows a prefix, then the plainest
+choices; the next prefix changes the last decision that has another choice left. What depends on the
+seed otherwise is the same in all runs.
+
+Sleep sets (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996) leave
+out schedules that differ from an earlier one only in the order of independent calls: two calls on
+different locks, or one on a lock and one on a socket. That takes programs to share nothing but
+locks, queues and sockets; `prune=False` does without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+
+from simnet import locks
+from simnet.decisions import Decision, Option, Stream
+from simnet.exploring.runs import Program, Run, run
+from simnet.policies import Picker
+from simnet.sources import BySeed
+
+_SCHEDULER = "scheduler"
+
+
+@attrs.frozen
+class Exhaustive:
+    """Every schedule with at most so many preemptions; with `prune`, one of each kind."""
+
+    preemptions: int = 2
+    prune: bool = True
+
+    def start(self, numbers: Stream) -> Picker:
+        return _Plainest()
+
+
+class _Plainest:
+    preempts = True
+
+    def pick(self, tasks: Any, running: bool) -> int:
+        return 0
+
+    def gives_way(self, task: Any) -> None:
+        """The search decides."""
+
+
+def _independent(one: Option, other: Option) -> bool:
+    """Whether two calls may change places: locks that are not the same, a lock and a socket."""
+    if one.call is None or other.call is None or one.subject is None or other.subject is None:
+        return False
+    is_lock = (locks.lock, locks.RLock, locks._Free)
+    lockish = isinstance(one.subject, is_lock), isinstance(other.subject, is_lock)
+    return any(lockish) and one.subject is not other.subject
+
+
+@attrs.define
+class _Node:
+    """One decision of the scheduler on the current path of the search."""
+
+    choice: int
+    # Tasks that were tried here before, or sleep since further up.
+    asleep: set[int]
+
+
+class _Path(BySeed):
+    """Follows the nodes of a prefix, then goes on with the plainest choice that is awake."""
+
+    def __init__(self, nodes: list[_Node], policy: Exhaustive) -> None:
+        super().__init__()
+        self.nodes = nodes
+        self._policy = policy
+        self._place = 0
+        self._preemptions = 0
+        # Whether it turned out that every choice that is left was tried in another order.
+        self.pruned = False
+        # What sleeps at the next node: tasks, with the call that each is about to make.
+        self._asleep: dict[int, Option] = {}
+
+    def choose(
+        self,
+        stream: str,
+        count: int,
+        by_seed: Callable[[], int],
+        options: tuple[Option, ...] = (),
+        running: bool = False,
+    ) -> int:
+        if stream != _SCHEDULER:
+            return super().choose(stream, count, by_seed, options, running)
+        if self._place == len(self.nodes) and not self.pruned:
+            node = _Node(0, set(self._asleep))
+            found = self.next_choice(node, options, running, -1, self._preemptions)
+            if found is None:
+                self.pruned = True
+            else:
+                node.choice = found
+                self.nodes.append(node)
+        if self.pruned:
+            return 0
+        node = self.nodes[self._place]
+        self._place += 1
+        self._preemptions += running and node.choice > 0
+        chosen = options[node.choice]
+        tried = {each.task: each for each in options[: node.choice] if self._policy.prune}
+        candidates = {**self._asleep, **tried}
+        self._asleep = {
+            number: each
+            for number, each in candidates.items()
+            if number != chosen.task and _independent(each, chosen)
+        }
+        self.log.append(Decision(stream, count, node.choice, options, running))
+        return node.choice
+
+    def next_choice(
+        self,
+        node: _Node,
+        options: tuple[Option, ...],
+        running: bool,
+        after: int,
+        preemptions: int,
+    ) -> int | None:
+        """The next choice after one that may be made here; None if there is none."""
+        for choice in range(after + 1, len(options)):
+            if running and choice and preemptions >= self._policy.preemptions:
+                return None
+            if options[choice].task not in node.asleep:
+                return choice
+        return None
+
+
+def schedules(program: Program, seed: int | str, policy: Exhaustive, options: Any) -> Iterator[Run]:
+    """A run for each schedule."""
+    nodes: list[_Node] = []
+    while True:
+        path = _Path(nodes, policy)
+        found = run(program, seed, policy, path, options)
+        if not path.pruned:
+            yield found
+        log = [decision for decision in path.log if decision.stream == _SCHEDULER]
+        nodes = nodes[: len(log)]
+        while nodes:
+            node, decision = nodes[-1], log[len(nodes) - 1]
+            before = log[: len(nodes) - 1]
+            preemptions = sum(each.running and each.choice > 0 for each in before)
+            following = path.next_choice(
+                node, decision.options, decision.running, node.choice, preemptions
+            )
+            if following is not None:
+                node.choice = following
+                break
+            nodes.pop()
+        else:
+            return

@@ -1,0 +1,1 @@
+"""Exploring: many runs of one program, each with other decisions."""

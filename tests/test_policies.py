@@ -1,0 +1,89 @@
+"""Policies: who runs next, and when somebody is preempted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simnet import switch_points
+from simnet.decisions import Stream
+from simnet.policies import Fifo, Pct, Policy, Uniform
+from simnet.threads import threading
+from simnet.world import World
+
+
+def tasks(*numbers: int) -> Any:
+    """As a picker sees them."""
+    return tuple(SimpleNamespace(number=number) for number in numbers)
+
+
+def order(policy: Policy | None, seed: int = 0) -> list[str]:
+    """In which order two threads take a lock, four times each."""
+    seen: list[str] = []
+    with World(seed, policy=policy) as world, world.host("h"), switch_points.installed():
+        lock = threading.Lock()
+
+        def body(name: str) -> None:
+            for _ in range(4):
+                with lock:
+                    seen.append(name)
+
+        threads = [threading.Thread(target=body, args=(name,)) for name in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    return seen
+
+
+def test_first_in_first_out_runs_each_until_it_waits() -> None:
+    """Whatever the seed."""
+    assert {tuple(order(Fifo(), seed)) for seed in range(5)} == {tuple("aaaabbbb")}
+
+
+def test_without_a_policy_nobody_is_preempted() -> None:
+    """Each thread runs as soon as it is started, until it waits."""
+    assert {tuple(order(None, seed)) for seed in range(10)} == {tuple("aaaabbbb")}
+
+
+def test_the_even_policy_interleaves_by_the_seed() -> None:
+    """Equal seeds equally, different ones differently."""
+    assert order(Uniform(), 1) == order(Uniform(), 1)
+    assert len({tuple(order(Uniform(), seed)) for seed in range(20)}) > 5
+
+
+def test_priorities_change_so_often_at_most() -> None:
+    """Depth d has d - 1 changes: so many times does the running thread lose its place."""
+
+    def changes(seen: Sequence[str]) -> int:
+        return sum(one != other for one, other in pairwise(seen))
+
+    for depth in (1, 2, 3):
+        counts = {changes(order(Pct(depth, steps=20), seed)) for seed in range(40)}
+        # The end of a thread is one more, and main may come between.
+        assert max(counts) <= depth
+        assert min(counts) == 1
+
+
+@given(st.integers(), st.integers(1, 5), st.lists(st.integers(1, 4), min_size=1, unique=True))
+def test_a_pick_is_one_of_the_tasks(seed: int, depth: int, numbers: list[int]) -> None:
+    """Of whatever policy."""
+    for policy in (Fifo(), Uniform(), Pct(depth)):
+        picker = policy.start(Stream(seed, "policy"))
+        for _ in range(5):
+            assert 0 <= picker.pick(tasks(*numbers), running=True) < len(numbers)
+
+
+@given(st.integers())
+def test_who_gives_way_comes_last(seed: int) -> None:
+    """A task that only polls does not starve the others."""
+    picker = Pct(1).start(Stream(seed, "policy"))
+    both = tasks(1, 2)
+    first = picker.pick(both, running=False)
+    picker.gives_way(both[first])
+    assert picker.pick(both, running=False) != first
