@@ -14,7 +14,7 @@ def test_the_world_is_unpatched_and_simnet_is_patched(run: Run) -> None:
         import socket, time
         import simnet as package
 
-        REAL = [time.sleep]  # a place that no patch finds
+        REAL = (time.sleep,)  # a place that no patch finds
 
         def test_world(world):
             assert isinstance(world, package.World) and world.seed == 0
@@ -112,7 +112,7 @@ def test_the_marker_alone_patches_before_other_fixtures(run: Run) -> None:
         import time
         import pytest
 
-        REAL = [time.sleep]  # a place that no patch finds
+        REAL = (time.sleep,)  # a place that no patch finds
 
         @pytest.fixture(scope="module")
         def early():
@@ -187,7 +187,7 @@ def test_a_marked_class_does_not_mark_the_functions_that_it_inherits(run: Run) -
         import time
         import pytest
 
-        REAL = [time.sleep]  # a place that no patch finds
+        REAL = (time.sleep,)  # a place that no patch finds
 
         class Base:
             def test_it(self):
@@ -253,7 +253,7 @@ def test_methods_of_test_cases_run_in_worlds(run: Run) -> None:
         import asyncio, time, unittest
         import pytest
 
-        REAL = [time.sleep]  # a place that no patch finds
+        REAL = (time.sleep,)  # a place that no patch finds
 
         @pytest.mark.simnet(seed=5)
         class TestClass(unittest.TestCase):

@@ -45,7 +45,7 @@ def test_a_failure_has_the_seed_who_waited_and_the_last_events(run: Run) -> None
             "seed: 3",
             "replay: pytest 'test_it.py::test_it[[]seed-3]' --simnet-seed 3",
             "waiting at 2 s:",
-            "  'localhost-1' on host 'localhost': sleep 500.0, at *test_it.py:8 in serve",
+            "  'localhost-1' on host 'localhost': sleep 500, at *test_it.py:8 in serve",
             "last events:",
             "  0.000000s listen 1 128",
             "  2.000000s close *",
