@@ -6,7 +6,9 @@ is the task's own. Objects that a patched program makes are of this class too, a
 outside all tasks begins with the values that are there, and what it notes within the patch is gone
 afterwards. Other threads find what they always did.
 
-Not reached: C code that looks into a thread's values without asking the class.
+Not reached: C code that looks into a thread's values without asking the class. Not modelled: a
+circle of references through the values of such an object is collected only when its task or the
+patch ends.
 """
 
 from __future__ import annotations
