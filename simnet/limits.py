@@ -49,6 +49,3 @@ class Limits:
     tcp_slow_start_after_idle: bool = True
     # Names for TCP_CONGESTION, the default first (net.ipv4.tcp_available_congestion_control).
     congestion_controls: tuple[str, ...] = ("cubic", "reno")
-
-
-DEFAULT_LIMITS = Limits()

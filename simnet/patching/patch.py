@@ -44,8 +44,6 @@ from simnet.patching.twins import MODULES, Twins
 if TYPE_CHECKING:
     from simnet.host import Host
 
-DEFAULT_WATCHDOG = 60.0
-
 
 def _make_twins() -> Twins:
     twins = Twins()

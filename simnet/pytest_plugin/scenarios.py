@@ -17,35 +17,6 @@ if TYPE_CHECKING:
     from simnet.scenario.runner import Report
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """The ini option that names the scenarios, and the option that chooses backends."""
-    parser.addini(
-        "simnet_scenarios",
-        "globs of scenario files, relative to the root directory",
-        type="linelist",
-        default=[],
-    )
-    group = parser.getgroup("simnet")
-    group.addoption(
-        "--simnet-backend",
-        metavar="sim|real|both",
-        default=None,
-        help="where to replay scenarios (default: both, if both are installed)",
-    )
-    group.addoption(
-        "--simnet-pcap",
-        metavar="DIR",
-        default=None,
-        help="where to write a capture of each host of a scenario (of the simulator only)",
-    )
-    group.addoption(
-        "--simnet-html",
-        metavar="DIR",
-        default=None,
-        help="where to write a page with a scenario's sequence diagram (of the simulator only)",
-    )
-
-
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """A scenario file, if the ini option names it."""
     globs = parent.config.getini("simnet_scenarios")
