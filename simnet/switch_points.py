@@ -75,13 +75,14 @@ def installed() -> Iterator[None]:
     global _depth
     _depth += 1
     replaced: list[tuple[Any, str, Any]] = []
-    if _depth == 1:
-        for target, names in _TARGETS:
-            own = vars(target)
-            for name in names:
-                replaced.append((target, name, own.get(name)))
-                setattr(target, name, _switching(name, getattr(target, name)))
     try:
+        if _depth == 1:
+            for target, names in _TARGETS:
+                own = vars(target)
+                for name in names:
+                    wrapped = _switching(name, getattr(target, name))
+                    replaced.append((target, name, own.get(name)))
+                    setattr(target, name, wrapped)
         yield
     finally:
         _depth -= 1

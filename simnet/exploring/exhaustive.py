@@ -7,7 +7,9 @@ seed otherwise is the same in all runs.
 Sleep sets (Godefroid, Partial-Order Methods for the Verification of Concurrent Systems, 1996) leave
 out schedules that differ from an earlier one only in the order of independent calls: two calls on
 different locks, or one on a lock and one on a socket. That takes programs to share nothing but
-locks, queues and sockets; `prune=False` does without it.
+locks, queues and sockets; `prune=False` does without it. Under a bound, what is left out may be
+like a schedule that needs more preemptions than the bound allows (Coons, Musuvathi, McKinley:
+Bounded Partial-Order Reduction, OOPSLA 2013): where that matters, search without pruning.
 """
 
 from __future__ import annotations
@@ -61,7 +63,7 @@ class _Node:
     """One decision of the scheduler on the current path of the search."""
 
     choice: int
-    # Tasks that were tried here before, or sleep since further up.
+    # Tasks that sleep since further up: what they would do was tried before.
     asleep: set[int]
 
 
