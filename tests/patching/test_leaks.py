@@ -30,7 +30,7 @@ def test_no_hook_handler_or_thread_is_left(told: Any) -> None:
 
 
 def test_memory_does_not_grow(told: Any) -> None:
-    """Not even one object for each of hundreds of patches (a few of the interpreter's may stay)."""
+    """Not even one object for each of many patches (a few of the interpreter's may stay)."""
     assert told["grown"] < ROUNDS
 
 
