@@ -21,8 +21,11 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from simnet.exploring.explore import explore, replay
+    from simnet.exploring.keeping import keep
+    from simnet.exploring.partings import diff
+    from simnet.exploring.shrinking import shrink
+    from simnet.fuzzing.fuzz import fuzz
     from simnet.host import Host
-    from simnet.views.difference import diff
     from simnet.world import World
 
 __version__ = "0.1.0"
@@ -41,9 +44,12 @@ _HOME = {
     "StepLimit": "simnet.errors",
     "Host": "simnet.host",
     "World": "simnet.world",
-    "diff": "simnet.views.difference",
+    "diff": "simnet.exploring.partings",
     "explore": "simnet.exploring.explore",
+    "fuzz": "simnet.fuzzing.fuzz",
+    "keep": "simnet.exploring.keeping",
     "replay": "simnet.exploring.explore",
+    "shrink": "simnet.exploring.shrinking",
 }
 
 __all__ = [
@@ -63,7 +69,10 @@ __all__ = [
     "__version__",
     "diff",
     "explore",
+    "fuzz",
+    "keep",
     "replay",
+    "shrink",
 ]
 
 

@@ -161,6 +161,14 @@ class EventLoop(_SelectorEventLoop):  # type: ignore[misc]
             with contextlib.suppress(BaseException):
                 left.get_coro().close()
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        failure = context.get("exception")
+        if not isinstance(failure, TaskExit):
+            super().call_exception_handler(context)
+        elif "handle" in context:
+            # A callback was ended with the task that runs this loop: that is not its failure.
+            raise failure
+
     def create_task(self, coro: Any, **kwargs: Any) -> Any:
         if kwargs.get("name") is None and self._task_factory is None:
             # asyncio itself counts through all worlds.

@@ -77,6 +77,20 @@ def _number_for(host: Host, opened: Any, inheritable: bool) -> int:
     return host.descriptors.install(opened, inheritable).number
 
 
+def _numbers_for(host: Host, passed: Iterable[Any], inheritable: bool) -> list[int]:
+    """New descriptors for what was passed: those after the last that can be had are lost."""
+    numbers: list[int] = []
+    room = True
+    for each in passed:
+        if room:
+            try:
+                numbers.append(_number_for(host, each, inheritable))
+            except OSError:
+                room = False
+        each.release()
+    return numbers
+
+
 def parse(ancdata: Any) -> list[Item]:
     """The argument of sendmsg(), checked as the C module does it."""
     try:
@@ -136,11 +150,8 @@ def incoming(
             fitting, rest = value[: max(0, room // 4)], value[max(0, room // 4) :]
             for endpoint in rest:
                 endpoint.release()
-            numbers = []
-            for endpoint in fitting:
-                numbers.append(_number_for(host, endpoint, inheritable))
-                endpoint.release()
-            if rest:
+            numbers = _numbers_for(host, fitting, inheritable)
+            if rest or len(numbers) < len(fitting):
                 flags |= constants.MSG_CTRUNC
             if not numbers:
                 continue

@@ -509,6 +509,9 @@ class Network(ABC):
 class Topology(ABC):
     """Several hosts, and the ways between them. A host is named by itself or by its name."""
 
+    hosts: Mapping[str, Any]
+    """The hosts by their names, in the order in which they were made."""
+
     @abstractmethod
     def host(self, name: str, *, ip: HostAddresses | None = None) -> Network:
         """A new host. `ip` is its address, or several; one of 10.0.0.0/8 is chosen if left out.

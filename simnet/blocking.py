@@ -60,7 +60,7 @@ def timed(
     endpoint: Endpoint,
     attempt: Callable[[], T | None],
     mask: int,
-    deadline_ns: int,
+    deadline_ns: int | None,
     call: str,
     subject: object,
 ) -> T:
@@ -77,7 +77,7 @@ def timed(
 
 
 def _wait_or_time_out(
-    endpoint: Endpoint, mask: int, deadline_ns: int, call: str, subject: object
+    endpoint: Endpoint, mask: int, deadline_ns: int | None, call: str, subject: object
 ) -> None:
     while wait(endpoint, mask, deadline_ns, call, subject):
         if endpoint.poll() & mask:
@@ -127,6 +127,8 @@ def receive(
             if so_far is not before and not flags & constants.MSG_PEEK and endpoint.poll() & POLLIN:
                 # Reading made room, and the peer filled it at once.
                 continue
+            if so_far is not None and endpoint.is_interrupted():
+                return so_far
             if not wait(endpoint, READABLE, deadline_ns, call, subject):
                 if so_far is not None:
                     return so_far
@@ -188,7 +190,7 @@ def send(
                 count = attempt(sent)
                 if count is not None:
                     sent += count
-                    if sent >= total or not endpoint.is_stream:
+                    if sent >= total or not endpoint.is_stream or endpoint.is_interrupted():
                         return sent
                     continue
                 room = endpoint.send_waits_on(address)

@@ -9,7 +9,7 @@ are always the seed's.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import attrs
@@ -21,22 +21,41 @@ class Option:
 
     task: int
     name: str
-    # The call, and what it is a call of; None before its first.
+    # The call; None before its first.
     call: str | None = None
-    subject: object = attrs.field(default=None, eq=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.name!r} " + ("begins" if self.call is None else f"in {self.call}")
 
 
+# Each with what its call is a call of.
+Options = Sequence[tuple[Option, object]]
+
+
+@attrs.frozen
+class Question:
+    """A choice that is to be made: in which stream, and among how many."""
+
+    stream: str
+    count: int
+    # Of a scheduler: the tasks to choose among, and whether the first of them was running.
+    options: tuple[Option, ...] = ()
+    running: bool = False
+    # What the options' calls are calls of. A decision does not keep them: they keep their world.
+    subjects: tuple[object, ...] = ()
+
+    def answered(self, choice: int) -> Decision:
+        """As it was decided."""
+        return Decision(self.stream, self.count, choice, self.options, self.running)
+
+
 @attrs.frozen
 class Decision:
-    """One choice that was made: in which stream, among how many, and which; 0 is the plainest."""
+    """One choice that was made; 0 is the plainest."""
 
     stream: str
     count: int
     choice: int
-    # Of a scheduler: the tasks to choose among, and whether the first of them was running.
     options: tuple[Option, ...] = ()
     running: bool = False
 
@@ -55,15 +74,8 @@ class Source(Protocol):
     def begin(self, end_run: Callable[[BaseException], None]) -> None:
         """A world begins; `end_run` ends its run with an exception, whichever task runs."""
 
-    def choose(
-        self,
-        stream: str,
-        count: int,
-        by_seed: Callable[[], int],
-        options: tuple[Option, ...] = (),
-        running: bool = False,
-    ) -> int:
-        """An integer in range(count); `by_seed` says what the seed would choose."""
+    def choose(self, question: Question, by_seed: Callable[[], int]) -> int:
+        """An integer in range(question.count); `by_seed` says what the seed would choose."""
 
 
 class Stream:
@@ -82,7 +94,7 @@ class Stream:
         return value
 
     def decide(
-        self, by_policy: Callable[[], int], options: Callable[[], tuple[Option, ...]], running: bool
+        self, by_policy: Callable[[], int], options: Callable[[], Options], running: bool
     ) -> int:
         """Which of some options, by a policy; of a running task, the first is to go on."""
         return by_policy()
@@ -107,22 +119,26 @@ class DecidedStream(Stream):
     def below(self, count: int) -> int:
         if count == 1:
             return 0
-        return self._source.choose(self._name, count, lambda: Stream.below(self, count))
+        return self._choose(count, lambda: Stream.below(self, count))
 
     def decide(
-        self, by_policy: Callable[[], int], options: Callable[[], tuple[Option, ...]], running: bool
+        self, by_policy: Callable[[], int], options: Callable[[], Options], running: bool
     ) -> int:
-        among = options()
-        return self._source.choose(self._name, len(among), by_policy, among, running)
+        among, subjects = zip(*options(), strict=True)
+        question = Question(self._name, len(among), among, running, subjects)
+        return self._source.choose(question, by_policy)
 
     def chance(self, probability: float) -> bool:
         if probability in (0, 1):
             return bool(probability)
         by_seed = super().chance
-        return bool(self._source.choose(self._name, 2, lambda: int(by_seed(probability))))
+        return bool(self._choose(2, lambda: int(by_seed(probability))))
 
     def bits(self, width: int) -> int:
-        return self._source.choose(self._name, 1 << width, lambda: self._bits(width))
+        return self._choose(1 << width, lambda: self._bits(width))
+
+    def _choose(self, count: int, by_seed: Callable[[], int]) -> int:
+        return self._source.choose(Question(self._name, count), by_seed)
 
 
 class Decisions:

@@ -68,6 +68,11 @@ class DescriptorTable:
         endpoint.hold()
         return descriptor
 
+    def require_room(self) -> None:
+        """EMFILE when as many are open as may be."""
+        if len(self._open) >= self.limit:
+            raise os_error(errno.EMFILE)
+
     def install_from(self, least: int, endpoint: Open, inheritable: bool) -> Descriptor:
         """A new descriptor, the lowest free one from a number on: EINVAL, EMFILE."""
         if not 0 <= least - FIRST < self.limit:

@@ -28,6 +28,7 @@ from simnet.names.table import Names
 from simnet.ports import Bound, PortTable, covers
 from simnet.protocols import unix
 from simnet.protocols.base import Endpoint
+from simnet.protocols.pipes import ReadEnd, WriteEnd
 from simnet.protocols.tcp import Tcp
 from simnet.protocols.tcp_block import LOOPBACK_MTU, default_mss
 from simnet.protocols.tcp_cookies import SynCookies
@@ -119,8 +120,14 @@ class Host(Addressing, api.Network):
             (self.names, world.names),
             self.scheduler.sleep,
         )
-        self.tcp_ports = PortTable(world.decisions.numbers(f"{name}/tcp ports"))
-        self.udp_ports = PortTable(world.decisions.numbers(f"{name}/udp ports"))
+        # What its things are made as: a nasty world has variations of them.
+        self.nastiness = nastiness = world.nastiness
+        self._tcp, self._udp = nastiness.kind(Tcp), nastiness.kind(Udp)
+        self.unix_kinds = {type: nastiness.kind(kind) for type, kind in unix.TYPES.items()}
+        self.pipe_kinds = nastiness.kind(ReadEnd), nastiness.kind(WriteEnd)
+        numbers = world.decisions.numbers
+        self.tcp_ports = nastiness.table(PortTable, numbers(f"{name}/tcp ports"))
+        self.udp_ports = nastiness.table(PortTable, numbers(f"{name}/udp ports"))
         self.syn_cookies = SynCookies(world.decisions.numbers(f"{name}/cookies"))
         self.default_timeout_ns: int | None = None
         self.next_socket_number = world.next_socket_number
@@ -242,9 +249,9 @@ class Host(Addressing, api.Network):
         if not 0 <= proto < _PROTOCOLS:
             raise os_error(errno.EINVAL)
         if type == constants.SOCK_STREAM and proto in (0, constants.IPPROTO_TCP):
-            return Tcp(self, family, type, constants.IPPROTO_TCP)
+            return self._tcp(self, family, type, constants.IPPROTO_TCP)
         if type == constants.SOCK_DGRAM and proto in (0, constants.IPPROTO_UDP):
-            return Udp(self, family, type, constants.IPPROTO_UDP)
+            return self._udp(self, family, type, constants.IPPROTO_UDP)
         if type in (constants.SOCK_STREAM, constants.SOCK_DGRAM):
             raise os_error(errno.EPROTONOSUPPORT)
         raise os_error(errno.ESOCKTNOSUPPORT)

@@ -372,8 +372,12 @@ def _begin(
         finally:
             _sentinels.release(task)
 
+    # What starts a Thread is a method of it, and reports name it as the program does.
+    name = getattr(getattr(function, "__self__", None), "name", None)
     # A thread begins with no context variable set, but of the same host.
-    return contextvars.Context().run(host.spawn, run)
+    return contextvars.Context().run(
+        functools.partial(host.spawn, run, name=name if isinstance(name, str) else None)
+    )
 
 
 def start_new_thread(

@@ -13,8 +13,9 @@ points: switch_points.py), and let another task run there.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import attrs
 
@@ -126,3 +127,30 @@ class _ByPriority:
     def gives_way(self, task: SimTask) -> None:
         self._lowest -= 1
         self._priorities[task.number] = self._lowest
+
+
+_KINDS: dict[str, Any] = {"fifo": Fifo, "uniform": Uniform, "pct": Pct}
+_WRITTEN = re.compile(r"(\w+)\s*(?:\(([^()]*)\))?")
+
+
+def read(text: str) -> Policy:
+    """The policy of a text: "fifo", "uniform", "pct" or "pct(3, 100)"; ValueError for another."""
+    found = _WRITTEN.fullmatch(text.strip())
+    kind = _KINDS.get(found[1].lower()) if found is not None else None
+    if found is None or kind is None:
+        raise ValueError(f"expected {', '.join(_KINDS)} or 'pct(DEPTH, STEPS)', found {text!r}")
+    numbers = [each.strip() for each in (found[2] or "").split(",") if each.strip()]
+    try:
+        policy: Policy = kind(*map(int, numbers))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{text!r} is no policy: {error}") from None
+    return policy
+
+
+def write(policy: Policy) -> str:
+    """The text of a policy; ValueError for one that has none."""
+    for name, kind in _KINDS.items():
+        if type(policy) is kind:
+            numbers = attrs.astuple(cast(Any, policy))
+            return f"{name}({', '.join(map(str, numbers))})" if numbers else name
+    raise ValueError(f"{policy!r} cannot be written: only {', '.join(_KINDS)} can")

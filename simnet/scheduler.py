@@ -21,7 +21,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from simnet import waits
 from simnet.clock import MILLISECOND_NS, Clock, nanoseconds
-from simnet.decisions import Option, Stream
+from simnet.decisions import Option, Options, Stream
 from simnet.errors import Deadlock, ForeignThread, SimnetError, StepLimit
 from simnet.readiness import EVERYTHING, READABLE, Pollable
 from simnet.tasks import HostStopped, SimTask, Unstarted, aside, end
@@ -71,6 +71,8 @@ class Scheduler:
         self._unborn: list[greenlet] = []
         self._starter: greenlet | None = None
         self.tasks: dict[SimTask, None] = {}
+        # What `threading` knows of the threads of this world, by the name of its table.
+        self.threads: dict[str, dict[Any, Any]] = {}
         self.steps = 0
         self._choices = choices
         # A policy at work, in the place of choices alone.
@@ -201,8 +203,15 @@ class Scheduler:
                 waiters[task] = None
                 self._switch_away(task)
                 data = endpoint.recv_now(size)
-                if data is not None or not endpoint.must_wait():
+                if data is not None:
                     return data
+                if endpoint.must_wait():
+                    continue
+                if endpoint.references > 1:
+                    return None
+                # Closed meanwhile, and held by this call alone: it gets the end, or the error.
+                received = endpoint.recv(size, 0)
+                return b"" if received is None else received.data
         finally:
             task.waiting = None
             waiters = endpoint.waiters
@@ -349,10 +358,8 @@ class Scheduler:
                 return self._choices.below(len(tasks))
             return picker.pick(tasks, running)
 
-        def options() -> tuple[Option, ...]:
-            return tuple(
-                Option(task.number, task.name, *(task.waiting or (None, None))) for task in tasks
-            )
+        def options() -> Options:
+            return [_option(task) for task in tasks]
 
         return self._choices.decide(by_policy, options, running)
 
@@ -508,6 +515,11 @@ class Scheduler:
     def report_of_others(self, running: FrameType | None = None) -> str:
         """The same, from outside; the task that runs is left out unless its frame is given."""
         return waits.report(self, running)
+
+
+def _option(task: SimTask) -> tuple[Option, object]:
+    call, subject = task.calling or task.waiting or (None, None)
+    return Option(task.number, task.name, call), subject
 
 
 def _start_tasks(unborn: list[greenlet], back: greenlet) -> None:

@@ -98,11 +98,20 @@ class socket(Receiving, Sending):
             self._note_failure("accept", error)
             raise
         child.nonblocking = False
-        descriptor = endpoint.host.descriptors.install(child)
+        try:
+            descriptor = endpoint.host.descriptors.install(child)
+        except OSError as error:
+            endpoint.put_back(child)
+            self._note_failure("accept", error)
+            raise
         self._recent.append(("accept", endpoint.number, child.number))
         return descriptor, address if self._family == AF_INET else self._shown(address)
 
     def _wait_to_accept(self, endpoint: Endpoint) -> Any:
+        if not self._timeout_ns:
+            # The kernel finds a descriptor before it looks for a connection (__sys_accept4_file).
+            endpoint.host.descriptors.require_room()
+
         def attempt() -> tuple[Endpoint, Any] | None:
             result = endpoint.accept()
             if result is None and not endpoint.nonblocking and endpoint.blocking_accept_ended():
@@ -161,9 +170,13 @@ class socket(Receiving, Sending):
                 pending = error.errno or pending
             break
         if blocks:
-            while not endpoint.finish_connect():
-                if not blocking.wait(endpoint, WRITABLE, deadline_ns, "connect", self):
-                    raise os_error(pending)
+            try:
+                while not endpoint.finish_connect():
+                    if not blocking.wait(endpoint, WRITABLE, deadline_ns, "connect", self):
+                        raise os_error(pending)
+            except InterruptedError:
+                # It goes on all the same, and its outcome is asked for (sock_connect_impl).
+                blocking.timed(endpoint, self._connect_error, WRITABLE, None, "connect", self)
             if endpoint.waiters:
                 endpoint.hand_on()
         elif self._timeout_ns and pending == errno.EINPROGRESS:

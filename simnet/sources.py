@@ -1,18 +1,23 @@
 """Who may decide in the seed's place: a record of an earlier run, or Hypothesis.
 
-A record has the choices of each stream in their order. A run that is replayed after a change of the
-program may ask for more, or among fewer: then the plainest choice is made, or the last one.
+Both say only where a run deviates from the plainest one: stream -> place in it (0, 1, 2, ...) ->
+choice, all but the plainest. A run may be longer or shorter than a record, and have fewer to choose
+among at a place: then the last of them is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from simnet.decisions import Decision, Option
+from simnet.decisions import Decision, Question
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import DataObject
+    from hypothesis.strategies import DataObject, SearchStrategy
+
+# Stream -> place in it -> choice: what is not named is the plainest.
+Deviations = Mapping[str, Mapping[int, int]]
+_PLAINEST: Mapping[int, int] = {}
 
 
 class BySeed:
@@ -24,46 +29,56 @@ class BySeed:
     def begin(self, end_run: Callable[[BaseException], None]) -> None:
         """The seed can always decide."""
 
-    def choose(
-        self,
-        stream: str,
-        count: int,
-        by_seed: Callable[[], int],
-        options: tuple[Option, ...] = (),
-        running: bool = False,
-    ) -> int:
+    def choose(self, question: Question, by_seed: Callable[[], int]) -> int:
         """What the seed chooses."""
-        choice = self._decide(stream, count, by_seed)
-        self.log.append(Decision(stream, count, choice, options, running))
+        choice = self._decide(question, by_seed)
+        self.log.append(question.answered(choice))
         return choice
 
-    def _decide(self, stream: str, count: int, by_seed: Callable[[], int]) -> int:
+    def _decide(self, question: Question, by_seed: Callable[[], int]) -> int:
         return by_seed()
 
 
 class Recorded(BySeed):
     """Decides as an earlier run did."""
 
-    def __init__(self, choices: Mapping[str, Sequence[int]] | Iterable[Decision]) -> None:
+    def __init__(self, choices: Deviations | Iterable[Decision]) -> None:
         super().__init__()
-        if not isinstance(choices, Mapping):
-            choices = by_stream(choices)
-        self._left = {stream: iter(listed) for stream, listed in choices.items()}
+        self._record = choices if isinstance(choices, Mapping) else by_stream(choices)
+        for stream, plan in self._record.items():
+            _check(stream, plan)
+        self._places = _Places()
 
-    def _decide(self, stream: str, count: int, by_seed: Callable[[], int]) -> int:
-        return min(next(self._left.get(stream, iter(())), 0), count - 1)
+    def _decide(self, question: Question, by_seed: Callable[[], int]) -> int:
+        place = self._places.next(question.stream)
+        choice = self._record.get(question.stream, _PLAINEST).get(place, 0)
+        return min(choice, question.count - 1)
+
+
+def _check(stream: str, plan: object) -> None:
+    if not isinstance(plan, Mapping):
+        raise TypeError(f"choices of {stream!r} are a mapping of places to choices, not {plan!r}")
+    for each in (number for pair in plan.items() for number in pair):
+        if not isinstance(each, int) or each < 0:
+            raise ValueError(f"places and choices of {stream!r} are integers from 0, not {each!r}")
 
 
 class Drawn(BySeed):
-    """Hypothesis decides: a choice is a draw, and shrinks toward the plainest."""
+    """Hypothesis decides: it draws how each stream deviates, and shrinks toward the plainest run.
+
+    It draws plans (plans.py), not choices: a few draws for each stream, and one or two more for
+    each deviation.
+    """
 
     def __init__(self, data: DataObject) -> None:
-        # Here: who does not use it need not have it.
-        from hypothesis.strategies import integers
+        # Here: who does not use it need not have Hypothesis.
+        from simnet.plans import Plan
 
-        self._integers = integers
         super().__init__()
         self._data = data
+        self._new_plan = Plan
+        self._plans: dict[str, Plan] = {}
+        self._places = _Places()
         self._end_run: Callable[[BaseException], None] | None = None
         self._ended = False
 
@@ -71,11 +86,14 @@ class Drawn(BySeed):
         """Hypothesis may have had enough at any draw, which is not for the task that decides."""
         self._end_run = end_run
 
-    def _decide(self, stream: str, count: int, by_seed: Callable[[], int]) -> int:
+    def _decide(self, question: Question, by_seed: Callable[[], int]) -> int:
         if self._ended:
             return 0
+        plan = self._plans.get(question.stream)
+        if plan is None:
+            plan = self._plans[question.stream] = self._new_plan(self._draw)
         try:
-            return self._data.draw(self._integers(0, count - 1))
+            return plan.choice(self._places.next(question.stream), question)
         except BaseException as enough:
             if self._end_run is None:
                 raise
@@ -83,13 +101,29 @@ class Drawn(BySeed):
             self._end_run(enough)
             return 0
 
+    def _draw(self, strategy: SearchStrategy[Any], label: str) -> Any:
+        return self._data.draw(strategy, label=label)
 
-def by_stream(decisions: Iterable[Decision]) -> dict[str, list[int]]:
-    """The choices of each stream, in their order; zeros at the end need no saying."""
-    choices: dict[str, list[int]] = {}
+
+class _Places:
+    """Counts the choices of each stream."""
+
+    def __init__(self) -> None:
+        self._next: dict[str, int] = {}
+
+    def next(self, stream: str) -> int:
+        """The place of the choice that is made now."""
+        place = self._next.get(stream, 0)
+        self._next[stream] = place + 1
+        return place
+
+
+def by_stream(decisions: Iterable[Decision]) -> dict[str, dict[int, int]]:
+    """The choices of each stream by their places, all but the plainest."""
+    choices: dict[str, dict[int, int]] = {}
+    places = _Places()
     for decision in decisions:
-        choices.setdefault(decision.stream, []).append(decision.choice)
-    for listed in choices.values():
-        while listed and not listed[-1]:
-            listed.pop()
-    return {stream: listed for stream, listed in choices.items() if listed}
+        place = places.next(decision.stream)
+        if decision.choice:
+            choices.setdefault(decision.stream, {})[place] = decision.choice
+    return choices

@@ -65,11 +65,17 @@ def _socketpair(
 ) -> tuple[sockets.socket, sockets.socket]:
     host = the_host()
     flags = type & (_stdlib_socket.SOCK_NONBLOCK | _stdlib_socket.SOCK_CLOEXEC)
-    pair = []
-    for endpoint in host.create_pair(int(family), type & ~flags, int(proto)):
-        endpoint.nonblocking = bool(flags & _stdlib_socket.SOCK_NONBLOCK)
-        descriptor = host.descriptors.install(endpoint)
-        pair.append(sockets.socket(int(family), int(type), int(proto), descriptor.number))
+    pair: list[sockets.socket] = []
+    try:
+        for endpoint in host.create_pair(int(family), type & ~flags, int(proto)):
+            endpoint.nonblocking = bool(flags & _stdlib_socket.SOCK_NONBLOCK)
+            descriptor = host.descriptors.install(endpoint)
+            pair.append(sockets.socket(int(family), int(type), int(proto), descriptor.number))
+    except OSError:
+        # Both or none.
+        for sock in pair:
+            sock.close()
+        raise
     return pair[0], pair[1]
 
 

@@ -52,6 +52,8 @@ class SimTask(api.Task):
         self.scheduled = False
         # What it waits for, for reports: a call and its object.
         self.waiting: tuple[str, object] | None = None
+        # The call that it is in, of those that are switch points while there are any, and of what.
+        self.calling: tuple[str, object] | None = None
         self.scheduler = scheduler
         self._ended = _Ended()
         self._value: Any = None

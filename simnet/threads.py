@@ -59,32 +59,33 @@ class _Os:
         """Simulated threads do not outlive a fork."""
 
 
-class _Active(MutableMapping[int, Any]):
-    """Threads by identity, apart for each world."""
+class _Threads(MutableMapping[Any, Any]):
+    """A table of threads, apart for each world: a world that ends leaves some that never began."""
 
-    def __init__(self, outside: dict[int, Any]) -> None:
+    def __init__(self, name: str, outside: dict[Any, Any]) -> None:
+        self._name = name
         self._outside = outside
-        self._by_world: WeakKeyDictionary[Scheduler, dict[int, Any]] = WeakKeyDictionary()
 
-    def _here(self) -> dict[int, Any]:
+    def _here(self) -> dict[Any, Any]:
         host = host_or_none()
         if host is None:
             return self._outside
-        threads = self._by_world.get(host.scheduler)
+        tables = host.scheduler.threads
+        threads = tables.get(self._name)
         if threads is None:
-            threads = self._by_world[host.scheduler] = dict(self._outside)
+            threads = tables[self._name] = dict(self._outside)
         return threads
 
-    def __getitem__(self, ident: int) -> Any:
-        return self._here()[ident]
+    def __getitem__(self, key: Any) -> Any:
+        return self._here()[key]
 
-    def __setitem__(self, ident: int, thread: Any) -> None:
-        self._here()[ident] = thread
+    def __setitem__(self, key: Any, thread: Any) -> None:
+        self._here()[key] = thread
 
-    def __delitem__(self, ident: int) -> None:
-        del self._here()[ident]
+    def __delitem__(self, key: Any) -> None:
+        del self._here()[key]
 
-    def __iter__(self) -> Iterator[int]:
+    def __iter__(self) -> Iterator[Any]:
         return iter(list(self._here()))
 
     def __len__(self) -> int:
@@ -170,7 +171,8 @@ def _make_threading() -> Any:
         # (Up to Python 3.12.) The interpreter does not wait for tasks when it ends; a search
         # through the locks of all threads, at the beginning and end of each, is what would be left.
         copy._maintain_shutdown_locks = copy._shutdown_locks.clear
-    copy._active = _Active(dict(copy._active))
+    copy._active = _Threads("active", dict(copy._active))
+    copy._limbo = _Threads("limbo", {})
     copy._counter = Count(1)
     copy.Thread.__hash__ = number_of
     # Who stands for a task that is no Thread goes with its world (Python 3.13 removes it earlier).

@@ -196,7 +196,10 @@ class _IOManager(EpollIOManager):
         self._interruptions = 0
         self._fatal: BaseException | None = None
         host = clock.host
-        super().__init__(epoll=host.epoll(), force_wakeup=bell)  # type: ignore[arg-type]
+        with host.nastiness.asleep():
+            # trio took its own before the run began, where a failure is told as what it is.
+            epoll: Any = host.epoll()
+        super().__init__(epoll=epoll, force_wakeup=bell)  # type: ignore[arg-type]
         self._keeper = TaskKeeper(host.scheduler.current, *_kept(runner))
         self._keeper.begin()
         seams.begin()

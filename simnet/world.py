@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import copy_context
 from functools import partial
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import attrs
 
-from simnet import api, faults, stdlib
+from simnet import api, faults, policies, stdlib, switch_points
 from simnet.addresses import IP
 from simnet.clock import SECOND_NS, Clock, Timer, nanoseconds
 from simnet.current import host_or_none
@@ -29,9 +30,11 @@ from simnet.interfaces import Addresses, parse
 from simnet.limits import Limits
 from simnet.links import Link
 from simnet.names.table import Names
+from simnet.nastiness import Nastiness
 from simnet.policies import Policy
 from simnet.protocols.base import Endpoint
 from simnet.scheduler import DEFAULT_MAX_STEPS, Scheduler
+from simnet.sources import Deviations, Recorded
 from simnet.trace import Trace
 from simnet.views import diagram, html, netstat, pcap
 from simnet.views.netstat import Netstat
@@ -51,7 +54,9 @@ class World(api.Topology):
     `seed` decides whatever is left to chance. `record` keeps every record of the trace, and every
     segment in it. `shortcut=False` sends every byte in segments, also where nothing could tell.
     `max_steps` bounds how often control may change hands before StepLimit is raised. `decisions`
-    decides in the seed's place (sources.py), and `policy` who runs next (policies.py).
+    decides in the seed's place: a source, or the choices of a record (sources.py). `policy` says
+    who runs next: a value of policies.py, or its text, "pct(3, 100)". `nasty` names the families of
+    lawful nastiness that may strike (nastiness/), True is all of them.
     """
 
     # For those who may have a world of another backend: this one can do what no machine can.
@@ -64,9 +69,14 @@ class World(api.Topology):
         record: bool = False,
         shortcut: bool = True,
         max_steps: int = DEFAULT_MAX_STEPS,
-        decisions: Source | None = None,
-        policy: Policy | None = None,
+        decisions: Source | Deviations | None = None,
+        policy: Policy | str | None = None,
+        nasty: bool | str | Iterable[str] = False,
     ) -> None:
+        if isinstance(policy, str):
+            policy = policies.read(policy)
+        if isinstance(decisions, Mapping):
+            decisions = Recorded(decisions)
         self.seed = seed
         self.decisions = Decisions(seed, decisions)
         self.trace = Trace(recording=record)
@@ -76,7 +86,9 @@ class World(api.Topology):
         self.scheduler = Scheduler(self.clock, choices, max_steps, picker)
         if decisions is not None:
             decisions.begin(self.scheduler.end_run)
-        self.descriptors = DescriptorTable(Limits().nofile)
+        self.nastiness = Nastiness(nasty, self.decisions, self.trace)
+        self.descriptors = self.nastiness.table(DescriptorTable, Limits().nofile)
+        shortcut = shortcut and not self.nastiness.needs_packets
         self.wire = Wire(self.clock, self.decisions, self.trace, shortcut)
         self.hosts: dict[str, Host] = {}
         # Names beside those of the hosts, which every host knows: several addresses, delays,
@@ -87,6 +99,11 @@ class World(api.Topology):
         self._addresses_tried = 0
         self._partitions: list[Fault] = []
         self.wire.fault_failed = self.scheduler.interrupt_main
+        # What ends with the world, also when nobody closes it.
+        self._ending: weakref.finalize[..., World] | None = None
+        if picker is not None and picker.preempts:
+            switch_points.install()
+            self._ending = weakref.finalize(self, switch_points.uninstall)
 
     # Hosts
 
@@ -355,6 +372,13 @@ class World(api.Topology):
 
         return self.clock.call_at(when_ns, happen)
 
+    def raise_unseen(self) -> None:
+        """Raise the exception of a task that ended with one for which nobody has asked, if any."""
+        for task in self.scheduler.failed:
+            failure = task.unseen_exception()
+            if failure is not None:
+                raise failure
+
     def event_loop(self) -> EventLoop:
         """A new asyncio event loop of the current host, or of the only one."""
         return self._meant_host("event_loop").event_loop()
@@ -471,6 +495,8 @@ class World(api.Topology):
     def close(self) -> None:
         """End every task where it stands, and close everything."""
         self.close_host(None)
+        if self._ending is not None:
+            self._ending()
 
 
 def localhost(*, record: bool = False) -> Host:

@@ -770,6 +770,43 @@ def test_a_loop_that_is_ended_complains_of_nothing(
     assert [str(each.message) for each in recwarn] == []
 
 
+@pytest.mark.parametrize("in_a_task", [False, True], ids=["in a callback", "in a coroutine"])
+def test_a_loop_may_be_ended_in_the_middle_of_a_callback(
+    in_a_task: bool, caplog: pytest.LogCaptureFixture, recwarn: pytest.WarningsRecorder
+) -> None:
+    """What finds nothing gives others their turn, and one of them may end the world."""
+
+    def look() -> None:
+        seen.append("begins")
+        one.setblocking(False)
+        one.recv(1)
+
+    async def serve() -> None:
+        if in_a_task:
+            look()
+        else:
+            asyncio.get_running_loop().call_soon(look)
+        await asyncio.sleep(3600)
+
+    def end() -> None:
+        while not seen:
+            host.sleep(0)
+        world.close()
+
+    seen: list[str] = []
+    with World(policy="fifo") as world:
+        host = world.host("host")
+        one, other = host.socketpair()
+        with one, other:
+            host.spawn(run, host, serve)
+            host.spawn(end)
+            host.sleep(1)
+    gc.collect()
+    assert seen == ["begins"]
+    assert caplog.records == []
+    assert [str(each.message) for each in recwarn] == []
+
+
 def test_a_loop_goes_on_where_another_host_crashes() -> None:
     """By a coroutine's own hand, or at an instant: the running loop is that of who runs."""
 

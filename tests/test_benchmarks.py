@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import simnet
 from simnet import World
 from simnet.api import Network
-from tests.benchmarks import doors, network
+from tests.benchmarks import counters, doors, network
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.bodies import BENCHMARKS, Benchmark
 from tests.conftest import BACKENDS
@@ -125,3 +126,23 @@ def test_a_packet_costs_the_same_among_many_hosts() -> None:
         return counted
 
     assert calls(0) == calls(998)
+
+
+def test_the_fourth_table_is_about_exploring() -> None:
+    """A counter on three hosts, on one core and by two processes, and one over asyncio."""
+    result = CliRunner().invoke(main, ["--quick", "--markdown", "--only", "exploring"])
+    assert result.exit_code == 0, result.output
+    rows = [line.split("|")[1:-1] for line in result.output.splitlines() if line.startswith("|")]
+    named = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows[2:]}
+    alone, both, asyncio = named.values()
+    assert float(alone[1]) > 0
+    assert float(both[0]) > 0
+    assert float(both[2]) > 0
+    assert float(asyncio[1]) > 0
+    assert ("simloop is not installed" in result.output) is (not asyncio[0])
+
+
+def test_the_counters_that_are_explored_are_right() -> None:
+    """Every seed runs to its end, also where packets are lost."""
+    for program in (counters.replicated, counters.on_simnet):
+        assert not simnet.explore(program, range(20)).failures

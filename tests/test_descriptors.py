@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import array
 import errno
 import os
+import socket
+import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simnet.descriptors import FIRST, DescriptorTable
+from simnet.host import Host
+from simnet.world import World
 
 
 class Thing:
@@ -136,3 +143,79 @@ def test_whoever_kept_a_closed_descriptor_sees_that_it_is_closed() -> None:
     assert again.number == kept.number
     assert kept.endpoint is None
     assert table.get(again.number) is again
+
+
+# Where there is none left, on a host
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    """A host that has all descriptors that it may have, once `exhaust` is called."""
+    with World() as world:
+        yield world.host("h")
+
+
+def exhaust(host: Host, free: int = 0) -> None:
+    """As many may be open as are, and so many more."""
+    host.descriptors.limit = len(host.descriptors.numbers()) + free
+
+
+FULL = "Too many open files"
+KINDS = pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX], ids=["tcp", "unix"])
+
+
+@KINDS
+def test_a_connection_that_finds_no_descriptor_is_accepted_later(host: Host, family: int) -> None:
+    """It stays the first in line."""
+    address: Any = ("127.0.0.1", 80) if family == socket.AF_INET else "\0name"
+    with host.socket(family) as listener:
+        listener.bind(address)
+        listener.listen()
+        clients = [host.socket(family) for _ in range(2)]
+        for number, client in enumerate(clients):
+            client.connect(address)
+            client.send(bytes([number]))
+        exhaust(host)
+        with pytest.raises(OSError, match=FULL):
+            listener.accept()
+        exhaust(host, free=2)
+        for number in range(2):
+            with listener.accept()[0] as server, clients[number]:
+                assert server.recv(1) == bytes([number])
+                server.send(b"x")
+                assert clients[number].recv(1) == b"x"
+
+
+@pytest.mark.parametrize("timeout", [None, 0])
+def test_accept_finds_a_descriptor_before_it_looks_for_a_connection(
+    host: Host, timeout: float | None
+) -> None:
+    """It fails at once, though nobody is there; with a timeout of Python's it waits first."""
+    with host.create_server(("", 80)) as listener:
+        exhaust(host)
+        listener.settimeout(timeout)
+        with pytest.raises(OSError, match=FULL):
+            listener.accept()
+        listener.settimeout(1)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+
+
+def test_a_pair_of_sockets_is_made_whole_or_not_at_all(host: Host) -> None:
+    """The first is closed when there is no descriptor for the second, and nobody complains."""
+    exhaust(host, free=1)
+    with pytest.raises(OSError, match=FULL):
+        host.socketpair()
+    assert not host.leftovers()
+
+
+def test_passed_descriptors_that_find_no_place_are_lost(host: Host) -> None:
+    """Those after the first that finds none; MSG_CTRUNC says so."""
+    one, other = host.socketpair()
+    with one, other:
+        passed = array.array("i", [one.fileno()] * 3)
+        one.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, passed)])
+        exhaust(host, free=1)
+        data, ((_, _, numbers),), flags, _ = other.recvmsg(10, 100)
+        assert (data, len(numbers), flags) == (b"x", 4, socket.MSG_CTRUNC)
+        host.socket(fileno=int.from_bytes(numbers, sys.byteorder)).close()

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 
-# From the ground up, as patterns of names. A module belongs to the first floor that names it.
+# From the ground up, as patterns of names. A module belongs to the floor of the longest pattern
+# that names it.
 FLOORS: dict[str, tuple[str, ...]] = {
     "the contract": ("simnet", "simnet.api"),
     "values and small mechanisms": (
@@ -25,11 +26,14 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "simnet.decisions",
         "simnet.descriptors",
         "simnet.errors",
+        "simnet.failures",
         "simnet.files",
         "simnet.limits",
         "simnet.ordered",
+        "simnet.policies",
         "simnet.queues",
         "simnet.readiness",
+        "simnet.targets",
         "simnet.trace",
     ),
     "the wire": ("simnet.codec", "simnet.faults", "simnet.links", "simnet.wire", "simnet.ports"),
@@ -39,16 +43,21 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "scenarios and the command line": (
         "simnet.__main__",
         "simnet.cli",
+        "simnet.cli.run",
         "simnet.pytest_plugin",
         "simnet.pytest_plugin.*",
         "simnet.scenario",
         "simnet.scenario.*",
     ),
     "hosts, sockets and worlds": ("simnet.*",),
+    "campaigns": ("simnet.campaign", "simnet.campaign.*", "simnet.cli.explore"),
 }
 # Scenarios replay on any backend: they know the contract and find the rest by name.
 SCENARIOS = FLOORS["scenarios and the command line"]
-BACKEND_NEUTRAL = ("simnet", "simnet.api", "simnet.errors", *SCENARIOS)
+BACKEND_NEUTRAL = (
+    *("simnet", "simnet.api", "simnet.decisions", "simnet.errors", "simnet.failures"),
+    *("simnet.policies", "simnet.targets", *SCENARIOS),
+)
 # What loads backends by name must not bring one along.
 LIGHT = ("realnet", "simnet.cli", "simnet.pytest_plugin")
 
@@ -101,7 +110,9 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
 
 def floor_of(name: str) -> int:
     """The number of a module's floor, 0 on the ground."""
-    return next(i for i, patterns in enumerate(FLOORS.values()) if matches(name, patterns))
+    floors = enumerate(FLOORS.values())
+    naming = {p: i for i, patterns in floors for p in patterns if fnmatch(name, p)}
+    return naming[max(naming, key=len)]
 
 
 @pytest.mark.parametrize("name", SIMULATOR)
@@ -142,6 +153,21 @@ def test_only_its_own_modules_need_trio() -> None:
     }
     assert need == own
     code = "import sys, simnet.world, simnet.patching.patch; print('trio' in sys.modules)"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert ran.stdout == "False\n"
+
+
+def test_only_the_cluster_needs_dask() -> None:
+    """It is optional, too, and takes half a second to import."""
+    need = {
+        name
+        for name, found in IMPORTS.items()
+        if any(o.split(".")[0] in ("dask", "distributed") for o in found)
+    }
+    assert need == {"simnet.campaign.cluster"}
+    code = "import sys, simnet.cli.explore; print('distributed' in sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simnet import switch_points
 from simnet.decisions import Stream
-from simnet.policies import Fifo, Pct, Policy, Uniform
+from simnet.exploring.exhaustive import Exhaustive
+from simnet.policies import Fifo, Pct, Policy, Uniform, read, write
 from simnet.threads import threading
 from simnet.world import World
 
@@ -25,7 +28,7 @@ def tasks(*numbers: int) -> Any:
 def order(policy: Policy | None, seed: int = 0) -> list[str]:
     """In which order two threads take a lock, four times each."""
     seen: list[str] = []
-    with World(seed, policy=policy) as world, world.host("h"), switch_points.installed():
+    with World(seed, policy=policy) as world, world.host("h"):
         lock = threading.Lock()
 
         def body(name: str) -> None:
@@ -87,3 +90,51 @@ def test_who_gives_way_comes_last(seed: int) -> None:
     first = picker.pick(both, running=False)
     picker.gives_way(both[first])
     assert picker.pick(both, running=False) != first
+
+
+@pytest.mark.parametrize("policy", [Fifo(), Uniform(), Pct(), Pct(2, 30)])
+def test_a_policy_can_be_written_and_read(policy: Policy) -> None:
+    """In scenarios and on the command line."""
+    assert read(write(policy)) == policy
+
+
+@pytest.mark.parametrize(
+    ("text", "policy"), [("FIFO", Fifo()), ("pct", Pct()), (" pct( 4 ) ", Pct(4))]
+)
+def test_a_policy_may_be_written_loosely(text: str, policy: Policy) -> None:
+    """What is left out is as ever."""
+    assert read(text) == policy
+
+
+@pytest.mark.parametrize(
+    "text", ["", "lifo", "pct(0)", "pct(1, 2, 3)", "fifo(1)", "pct(x)", "pct("]
+)
+def test_a_text_that_is_no_policy_is_told(text: str) -> None:
+    """With those that there are."""
+    with pytest.raises(ValueError, match=r"expected fifo, uniform, pct|is no policy"):
+        read(text)
+    with pytest.raises(ValueError, match=r"expected fifo, uniform, pct|is no policy"):
+        World(policy=text)
+
+
+def test_a_policy_without_a_text_is_told() -> None:
+    """Going through all schedules is no policy of one world."""
+    with pytest.raises(ValueError, match=r"Exhaustive\(.*cannot be written"):
+        write(Exhaustive())
+
+
+def test_calls_are_put_back_with_the_last_world_that_preempts() -> None:
+    """Whichever ends first, also one that nobody closes."""
+    before = vars(threading.Event)["set"]
+    first, second = World(policy=Uniform()), World(policy="pct")
+    assert vars(threading.Event)["set"] is not before
+    first.close()
+    first.close()
+    assert vars(threading.Event)["set"] is not before
+    with switch_points.installed():
+        del second
+        gc.collect()
+        assert vars(threading.Event)["set"] is not before
+    assert vars(threading.Event)["set"] is before
+    with World(policy=Fifo()):
+        assert vars(threading.Event)["set"] is before

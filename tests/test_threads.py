@@ -22,11 +22,15 @@ from typing import Any
 import pytest
 
 from simnet import locks
+from simnet.decisions import Question
 from simnet.errors import Deadlock, SimnetError
+from simnet.exploring.runs import run
 from simnet.host import Host
 from simnet.locks import module as _thread
+from simnet.sources import BySeed
 from simnet.threads import futures, queue, threading
 from simnet.world import World
+from tests.exploring.races import lost_update
 
 
 @pytest.fixture
@@ -569,7 +573,9 @@ def test_a_deadlock_among_locks_names_the_circle() -> None:
             threading.Thread(target=body, args=locks_in_order, daemon=True).start()
         with pytest.raises(Deadlock) as caught:
             threading.Event().wait()
-    assert "locked in a circle: 'a-1' -> 'a-2' -> 'a-1'" in str(caught.value)
+    assert "locked in a circle: 'Thread-1 (body)' -> 'Thread-2 (body)' -> 'Thread-1 (body)'" in str(
+        caught.value
+    )
 
 
 def test_a_lock_that_its_only_holder_wants_again_is_a_deadlock(host: Host) -> None:
@@ -783,3 +789,33 @@ def test_the_main_thread_can_be_interrupted(host: Host) -> None:
     for number in (-1, 0, signal.NSIG):
         with pytest.raises(ValueError, match="signal number out of range"):
             _thread.interrupt_main(number)
+
+
+class Enough(Exception):
+    """Ends a run."""
+
+
+class Ends(BySeed):
+    """Lets others run wherever it can, and ends the run soon, as Hypothesis may."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left = at
+
+    def begin(self, end_run: Callable[[BaseException], None]) -> None:
+        self.end_run = end_run
+
+    def choose(self, question: Question, by_seed: Callable[[], int]) -> int:
+        self.left -= 1
+        if not self.left:
+            self.end_run(Enough())
+        return min(1, question.count - 1) if self.left > 0 else 0
+
+
+def test_a_thread_that_never_began_goes_with_its_world() -> None:
+    """It had been started, and the run ended before its first turn."""
+    for at in range(1, 12):
+        found = run(lost_update, 0, "uniform", Ends(at), {})
+        assert isinstance(found.failure, Enough | None)
+    with World() as other, other.host("b"):
+        assert list(threading.enumerate()) == [threading.main_thread()]

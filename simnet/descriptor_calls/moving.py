@@ -164,7 +164,7 @@ def _write_pipe(end: WriteEnd, data: memoryview) -> int:
                 if not sent:
                     raise
                 break
-            if sent == len(data) or end.nonblocking:
+            if sent == len(data) or end.nonblocking or end.is_interrupted():
                 break
     note(end, SEND, sent)
     return sent

@@ -143,6 +143,10 @@ class Endpoint(Opened):
         """The oldest complete connection and its peer's address."""
         raise os_error(errno.EOPNOTSUPP)
 
+    def put_back(self, child: Any) -> None:
+        """A connection found no descriptor: it is the next to be accepted again."""
+        raise os_error(errno.EOPNOTSUPP)
+
     def connect(self, address: Any) -> bool:
         """Set the peer: True when that is done, False while it is in progress.
 

@@ -85,6 +85,10 @@ class Opened(Pollable):
         """Whether write(2) may be."""
         return self.access != os.O_RDONLY
 
+    def is_interrupted(self) -> bool:
+        """Whether a signal ends the blocking call that has moved some bytes, and has to wait."""
+        return False
+
     # ioctl(2)
 
     def input_length(self) -> int:

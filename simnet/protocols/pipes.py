@@ -242,8 +242,9 @@ class WriteEnd(PipeEnd):
 
 def create(host: Host) -> tuple[ReadEnd, WriteEnd]:
     """pipe(2): the end to read and the end to write."""
-    reader = ReadEnd(host)
-    writer = WriteEnd(host, reader)
+    read_end, write_end = host.pipe_kinds
+    reader = read_end(host)
+    writer = write_end(host, reader)
     _, uid, gid = host.credentials()
     now_ns = host.clock.now_ns
     inode = Inode(PipeEnd.default_mode, uid, gid, reader.number, now_ns, now_ns)

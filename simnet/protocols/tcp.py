@@ -87,6 +87,12 @@ class Tcp(ShortCut):
         assert child.remote is not None
         return child, child.remote
 
+    def put_back(self, child: Tcp) -> None:
+        assert self.accept_queue is not None
+        child.listener = self
+        child.socket_state = SocketState.UNCONNECTED
+        self.accept_queue = {child: None, **self.accept_queue}
+
     def _stop_listening(self) -> None:
         """Reset who was not accepted yet (inet_csk_listen_stop)."""
         self.table.stop_listening(self, self.shown_port)

@@ -306,7 +306,7 @@ class Udp(InetEndpoint):
             self._routes.clear()
             self._corked, self._begun = [bytes(data)], envelope
             return len(data)
-        self._transmit(envelope, bytes(data), keep_route=not ancillary)
+        self.transmit(envelope, bytes(data), keep_route=not ancillary)
         return len(data)
 
     def _envelope(self, target: InetAddress, said: Overrides) -> Datagram:
@@ -388,7 +388,7 @@ class Udp(InetEndpoint):
         self._corked, self._begun = [], None
         if len(whole) > (_LARGEST4 if is_ipv4(begun.destination[0]) else _LARGEST6):
             raise os_error(errno.EMSGSIZE)
-        self._transmit(begun, whole)
+        self.transmit(begun, whole)
 
     def set_cork(self, on: bool) -> None:
         """UDP_CORK; pulling it sends the datagram that was put together."""
@@ -397,7 +397,8 @@ class Udp(InetEndpoint):
         if not on and self._begun is not None:
             self._send_corked()
 
-    def _transmit(self, envelope: Datagram, data: bytes, keep_route: bool = False) -> None:
+    def transmit(self, envelope: Datagram, data: bytes, keep_route: bool = False) -> None:
+        """Put a datagram on the wire; with `keep_route`, its like may take the short cut."""
         wire = self.host.wire
         datagram = envelope._replace(payload=data)
         if not self.host.is_local(envelope.destination[0]):

@@ -43,7 +43,7 @@ TYPES: dict[int, type[UnixEndpoint]] = {
 
 def create(host: Host, type: int, proto: int = 0) -> UnixEndpoint:
     """A new unix socket of one of `TYPES`."""
-    kind = TYPES[type]
+    kind = host.unix_kinds[type]
     if type == constants.SOCK_RAW:
         type = constants.SOCK_DGRAM
     return kind(host, constants.AF_UNIX, type, proto)

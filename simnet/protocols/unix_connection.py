@@ -53,6 +53,10 @@ class UnixConnection(UnixEndpoint):
             self.peer_wait.wake()
         return server, server.getpeername()
 
+    def put_back(self, child: UnixEndpoint) -> None:
+        assert isinstance(self.backlog, deque)
+        self.backlog.appendleft(child)
+
     def connect(self, address: UnixAddress) -> bool:
         """Connect to a listener: True. EAGAIN if its queue is full; the socket stays as it was."""
         if not address:

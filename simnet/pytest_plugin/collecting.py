@@ -94,7 +94,7 @@ def _mistake(item: pytest.Function) -> str | None:
         names = item.fixturenames
         if read.entropy and "world" in names and "simnet" not in names:
             raise BadMarker("entropy=True needs a patched world: ask for `simnet`, not `world`")
-        if read.hosts or read.links:
+        if read.hosts or read.links or read.nasty:
             from simnet.pytest_plugin import worlds
 
             worlds.make(read, 0)

@@ -9,11 +9,12 @@ import pytest
 Seed = int | str
 
 _MARKER = (
-    "simnet(seed=, seeds=, hosts=, links=, entropy=): run the test in a simulated world of its "
-    "own, patched in unless it asks for `world` alone. seed: an integer or a string (0); seeds: "
-    "how many, or which, to run it with; hosts: names, or a mapping of names to addresses, of "
-    "which the first is where the test runs; links: conditions of all links, or of pairs of hosts; "
-    "entropy: whether random, secrets, uuid and os.urandom follow the seed"
+    "simnet(seed=, seeds=, hosts=, links=, entropy=, nasty=): run the test in a simulated world of "
+    "its own, patched in unless it asks for `world` alone. seed: an integer or a string (0); "
+    "seeds: how many, or which, to run it with; hosts: names, or a mapping of names to addresses, "
+    "of which the first is where the test runs; links: conditions of all links, or of pairs of "
+    "hosts; entropy: whether random, secrets, uuid and os.urandom follow the seed; nasty: families "
+    "of lawful nastiness, True for all"
 )
 
 

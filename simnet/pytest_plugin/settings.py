@@ -36,6 +36,8 @@ class Settings:
     hosts: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[Any, Any] = field(default_factory=dict)
     entropy: bool = False
+    # Families of nastiness: True is all of them.
+    nasty: bool | str | tuple[str, ...] = False
 
     def runs(self, config: pytest.Config) -> tuple[Seed, ...] | None:
         """The seeds to run the test with, if the test shall be parametrised by them."""
@@ -155,10 +157,19 @@ def _entropy(value: Any) -> bool:
     return value
 
 
+def _nasty(value: Any) -> bool | str | tuple[str, ...]:
+    if isinstance(value, (bool, str)):
+        return value
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        raise BadMarker(f"nasty= is True, a family of nastiness, or a list of them, not {value!r}")
+    return tuple(value)
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "seed": _seed,
     "seeds": _seeds,
     "hosts": _hosts,
     "links": _links,
     "entropy": _entropy,
+    "nasty": _nasty,
 }

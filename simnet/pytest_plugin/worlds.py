@@ -33,7 +33,7 @@ def load() -> None:
 
 def make(wanted: Settings, seed: Seed, *, record: bool = False) -> World:
     """A world with its hosts and links; BadMarker, TypeError or ValueError if it cannot be."""
-    world = World(seed=seed, record=record)
+    world = World(seed=seed, record=record, nasty=wanted.nasty)
     for name, addresses in wanted.hosts.items():
         world.host(name, ip=addresses)
     for_all = {key: value for key, value in wanted.links.items() if not _is_pair(key)}

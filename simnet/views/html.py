@@ -8,10 +8,10 @@ trace as data. Payloads are shown by their first bytes only.
 from __future__ import annotations
 
 import json
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from simnet.views import pages
 from simnet.views.lanes import Lanes
 from simnet.views.story import Passage, Story, endpoint_text, label, read
 from simnet.wire import FIN, RST, SYN, Datagram, Segment, Unreachable, flag_names
@@ -34,19 +34,15 @@ def page(world: World, title: str = "A world") -> str:
     """The page as text."""
     data = json.dumps(content(world, title), ensure_ascii=False, separators=(",", ":"))
     parts = {
-        "style": _part("page.css"),
-        "model": _part("model.js"),
-        "script": _part("page.js"),
+        "theme": pages.part("simnet.views", "theme.css"),
+        "style": pages.part("simnet.views", "page.css"),
+        "model": pages.part("simnet.views", "model.js"),
+        "script": pages.part("simnet.views", "page.js"),
         # Nothing in the data may end the script that it stands in.
         "data": data.replace("<", "\\u003c").replace("\u2028", "\\u2028"),
         "title": title.replace("&", "&amp;").replace("<", "&lt;"),
     }
-    pieces = _part("page.html").split("@@")
-    return "".join(parts[piece] if index % 2 else piece for index, piece in enumerate(pieces))
-
-
-def _part(name: str) -> str:
-    return (files("simnet.views") / "page" / name).read_text(encoding="utf-8")
+    return pages.filled(pages.part("simnet.views", "page.html"), parts)
 
 
 def content(world: World, title: str) -> dict[str, Any]:

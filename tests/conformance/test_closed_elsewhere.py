@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import select
+import socket
+import struct
 from contextlib import ExitStack
 from typing import Any
 
@@ -53,6 +55,32 @@ def test_the_peer_sees_the_end(net: Network) -> None:
         closed_elsewhere(net, a)
         assert b.recv(1) == b""
         assert outcome(a.close) == "EBADF"
+
+
+@each(CONNECTION_PAIRS)
+def test_a_receive_outlives_the_socket(net: Network, sockets: ExitStack, kind: Kind) -> None:
+    """Who waits in recv() when another closes the object gets what comes, also the end."""
+    a, b = opened(sockets, net, kind)
+    a.setblocking(True)
+    task = net.spawn(lambda: a.recv(10))
+    assert not task.join(0.1)
+    a.close()
+    assert not task.join(0.1)
+    b.close()
+    assert task.result(5) == b""
+
+
+def test_a_receive_outlives_the_socket_until_it_is_reset(net: Network) -> None:
+    """And gets that error, not EBADF."""
+    with net.create_server(("127.0.0.1", 0)) as listener:
+        client = net.create_connection(listener.getsockname())
+        server, _ = listener.accept()
+    task = net.spawn(outcome, client.recv, 10)
+    assert not task.join(0.1)
+    client.close()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    server.close()
+    assert task.result(5) == "ECONNRESET"
 
 
 def test_an_epoll_object_whose_number_was_closed(net: Network) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simnet.world import World
 
@@ -134,3 +136,16 @@ def test_a_value_goes_with_its_task(world: World) -> None:
         in_a_thread(lambda: setattr(Registry.local, "value", Value()))
         gc.collect()
         assert not any(isinstance(each, Value) for each in gc.get_objects())
+
+
+def test_test_tools_keep_the_values_of_their_thread(world: World) -> None:
+    """Hypothesis knows in each task which test it runs: a task may draw."""
+
+    @settings(max_examples=1, database=None)
+    @given(st.data())
+    def draws_in_a_task(data: st.DataObject) -> None:
+        with world.patch():
+            assert in_a_thread(lambda: data.draw(st.just("drawn"))) == "drawn"
+            assert data.draw(st.just("outside")) == "outside"
+
+    draws_in_a_task()

@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 from simnet.files import Files
+from simnet.protocols.unix import TYPES as KINDS
 from simnet.protocols.unix import UnixEndpoint, UnixNames, connect_pair, create
 from simnet.protocols.unix_connection import UnixConnection
 
@@ -24,6 +25,7 @@ class StandIn:
         self.numbers = 0
         self.files = Files()
         self.unix_names = UnixNames(self.files)
+        self.unix_kinds = KINDS
 
     def next_socket_number(self) -> int:
         self.numbers += 1

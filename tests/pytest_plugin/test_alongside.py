@@ -64,7 +64,7 @@ def test_a_timeout_by_signal_tells_who_waits(run_apart: Run) -> None:
         [
             "E *Failed: Timeout (>0.5s) from pytest-timeout.",
             "waiting at 5 s:",
-            "  'localhost-1' on host 'localhost': accept *, at *test_it.py:4 in serve",
+            "  'Thread-1 (serve)' on host 'localhost': accept *, at *test_it.py:4 in serve",
         ]
     )
 
@@ -79,7 +79,7 @@ def test_a_timeout_by_thread_tells_who_waits(run_apart: Run) -> None:
             "*Timeout*",
             "waiting at 5 s:",
             "  'main': runs, at *test_it.py:* in test_hangs",
-            "  'localhost-1' on host 'localhost': accept *, at *test_it.py:* in serve",
+            "  'Thread-1 (serve)' on host 'localhost': accept *, at *test_it.py:* in serve",
             "*Stack of MainThread*",
         ]
     )

@@ -86,7 +86,8 @@ def test_options_are_checked(run: Run, options: tuple[str, ...], message: str) -
 
 MISTAKES = {
     "5": "its arguments have names, such as seed=5",
-    "sed=5": "no argument sed= (did you mean seed=?); there are seed, seeds, hosts, links, entropy",
+    "sed=5": "no argument sed= (did you mean seed=?); there are seed, seeds, hosts, links, "
+    "entropy, nasty",
     "seed=1.5": "a seed is an integer or a string, not 1.5",
     "seed=True": "a seed is an integer or a string, not True",
     "seed=1, seeds=2": "seed= is one seed, seeds= are several: choose",
@@ -113,6 +114,9 @@ MISTAKES = {
     "hosts=['a', 'b'], links={'a -> c': {}}": "links=: unknown host 'c': expected a or b",
     "hosts=['a', 'b'], links={'a > c': {}}": "links=: expected a way such as *",
     "entropy=1": "entropy= is True or False, not 1",
+    "nasty=1": "nasty= is True, a family of nastiness, or a list of them, not 1",
+    "nasty='port'": "no world is nasty in the way 'port' (did you mean 'ports'?); the ways are *",
+    "nasty=['ports', 7]": "no world is nasty in the way 7; the ways are *",
 }
 
 

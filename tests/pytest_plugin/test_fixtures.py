@@ -308,3 +308,37 @@ def test_the_simulator_is_not_loaded_for_other_tests(run_apart: Run) -> None:
         """
     )
     result.assert_outcomes(passed=1)
+
+
+def test_a_world_is_as_nasty_as_the_marker_says(run: Run) -> None:
+    """Where a family strikes, a read ends early; elsewhere not."""
+    result = run(
+        """
+        import socket
+
+        import pytest
+
+
+        def shortest():
+            one, other = socket.socketpair()
+            with one, other:
+                lengths = []
+                for _ in range(20):
+                    one.sendall(b"0123456789")
+                    lengths.append(len(other.recv(10)))
+                    while sum(lengths) % 10:
+                        lengths.append(len(other.recv(10)))
+                return min(lengths)
+
+
+        @pytest.mark.simnet(nasty="short_reads", seeds=3)
+        def test_nasty():
+            assert shortest() < 10
+
+
+        @pytest.mark.simnet(nasty=["ports"])
+        def test_in_another_way():
+            assert shortest() == 10
+        """
+    )
+    result.assert_outcomes(passed=4)

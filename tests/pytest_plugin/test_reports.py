@@ -45,7 +45,7 @@ def test_a_failure_has_the_seed_who_waited_and_the_last_events(run: Run) -> None
             "seed: 3",
             "replay: pytest 'test_it.py::test_it[[]seed-3]' --simnet-seed 3",
             "waiting at 2 s:",
-            "  'localhost-1' on host 'localhost': sleep 500, at *test_it.py:8 in serve",
+            "  'Thread-1 (serve)' on host 'localhost': sleep 500, at *test_it.py:8 in serve",
             "last events:",
             "  0.000000s listen 1 128",
             "  2.000000s close *",
@@ -188,7 +188,7 @@ def test_code_that_keeps_the_world_from_running_is_shown_where_it_stands(run: Ru
     result.stdout.fnmatch_lines(
         [
             "E *Stuck: no task of the world has run for 0.2 s of the wall clock: 'main' *",
-            "E * 'localhost-1' on host 'localhost': accept *, at *test_it.py:5 in serve",
+            "E * 'Thread-1 (serve)' on host 'localhost': accept *, at *test_it.py:5 in serve",
             "test_it.py:1?: Stuck",
         ]
     )
@@ -245,7 +245,7 @@ def test_what_is_left_open_fails_the_test_by_name(run: Run) -> None:
             "*ERROR at teardown of test_task*",
             "  <task 'a-1' *>",
             "*ERROR at teardown of test_thread*",
-            "  <task 'localhost-1' *>",
+            "  <task 'Thread-1 (sleep)' *>",
             "replay: *test_thread*",
         ]
     )

@@ -1,0 +1,1 @@
+"""Worlds that are nasty within the law."""
