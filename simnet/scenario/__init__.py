@@ -1,4 +1,4 @@
-"""Scenarios: stories in YAML about sockets, replayed on any backend with the same outcome.
+r"""Scenarios: stories in YAML about sockets, replayed on any backend with the same outcome.
 
     name: Refused
     shows: Nobody listens, so the connection is refused.     (one or two sentences)
@@ -60,15 +60,51 @@ Links know `latency` and `jitter` in seconds, `bandwidth` in bits per second, `q
 All but `wait` may happen later, while the story goes on: `after: 2` seconds from now, or `at: 10`
 seconds after the beginning.
 
+A function of Python may act instead of actors; then steps are events alone, and most have a time:
+
+    name: An update is lost
+    shows: Two clients read the counter before either has written it.
+    program: tests/counter.py:program                       (or package.module:program)
+    with: {clients: 2, payload: {bytes: 'a\r'}}            (arguments; values.py says how)
+    hosts: {server: {ip: 10.0.0.1}, client: {ip: 10.0.0.2}} (else the program makes its own)
+    steps:
+      - partition: client -> server
+        at: 0.5
+    seed: 7
+    policy: uniform                                         (or fifo, or pct(3, 100): who runs next)
+    nasty: [short_reads]                                    (families of nastiness)
+    decisions: {scheduler: {12: 1}}                         (who decides, if not the seed: of each
+                                                            stream, what is not the plainest)
+    found: AssertionError at counter.py:31 in check         (how it failed when it was kept)
+
+It is called with the world and the arguments, and must not raise.
+
 What no real network can do to order (chance, times, chosen packets) is for simulators only, and a
 story of more than 5 seconds too; `sim only:` gives another reason. Other backends skip it.
+
+`load` makes a `Scenario` of a file, `write` gives the text of a file for a `Scenario`.
 """
 
 from __future__ import annotations
 
+from simnet.scenario.layout import Unwritable
 from simnet.scenario.model import Scenario, Step
 from simnet.scenario.parser import load
 from simnet.scenario.places import Malformed, Mistake, Place
-from simnet.scenario.runner import Failure, Report, run
+from simnet.scenario.results import Failure, Report
+from simnet.scenario.runner import run
+from simnet.scenario.writer import write
 
-__all__ = ["Failure", "Malformed", "Mistake", "Place", "Report", "Scenario", "Step", "load", "run"]
+__all__ = [
+    "Failure",
+    "Malformed",
+    "Mistake",
+    "Place",
+    "Report",
+    "Scenario",
+    "Step",
+    "Unwritable",
+    "load",
+    "run",
+    "write",
+]

@@ -24,6 +24,8 @@ class Quantity:
     words: str
     fits: Callable[[float], bool]
     whole: bool = False
+    # The lowest and the highest, of whole numbers that have both.
+    ends: tuple[int, int] | None = None
 
     def read(self, text: str, where: Place, exact: bool) -> float | Mistake:
         """The number that a text stands for; it may be computed, as in `8 * 100 * KiB`."""
@@ -71,7 +73,7 @@ CONDITIONS: dict[str, Quantity] = {
 
 def _whole(low: int, high: int) -> Quantity:
     words = f"a whole number from {low} to {high}"
-    return Quantity(words, lambda value: low <= value <= high, whole=True)
+    return Quantity(words, lambda value: low <= value <= high, whole=True, ends=(low, high))
 
 
 # Settings of a host's kernel, by the names of sysctls, and what those take (tried on Linux 6.18).

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from simnet.scenario import patterns
 from simnet.scenario.expressions import strings_in
-from simnet.scenario.model import Step
+from simnet.scenario.model import Step, UserProgram
 from simnet.scenario.places import Mistake, Place, nearest
 from simnet.scenario.setting import (
     Crash,
@@ -110,10 +110,15 @@ class Course:
 
 
 def sim_only(
-    reason: str | None, setting: Setting | None, steps: tuple[Step | Happening, ...]
+    reason: str | None,
+    setting: Setting | None,
+    steps: tuple[Step | Happening, ...],
+    program: UserProgram | None = None,
 ) -> tuple[str, ...]:
     """What of a story needs a simulator, in words, each once."""
     words: dict[str, None] = {} if reason is None else {reason: None}
+    if program is not None:
+        words |= dict.fromkeys(_of_program(program))
     if setting is not None:
         words |= dict.fromkeys(_of_setting(setting))
     hosts = {host.name for host in setting.hosts} if setting is not None else set()
@@ -123,6 +128,15 @@ def sim_only(
     if seconds > LONGEST_REAL_S:
         words[f"{seconds:g} seconds"] = None
     return tuple(words)
+
+
+def _of_program(program: UserProgram) -> Iterator[str]:
+    if program.nasty:
+        yield "nasty"
+    if any((program.decisions or {}).values()):
+        yield "decisions"
+    if program.decisions is None and program.policy not in (None, "fifo"):
+        yield "policy"
 
 
 def _of_setting(setting: Setting) -> Iterator[str]:

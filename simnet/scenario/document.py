@@ -16,10 +16,11 @@ import attrs
 import cattrs
 import yaml
 
-from simnet.scenario import nodes, patterns
+from simnet.scenario import nodes, patterns, program_reader
 from simnet.scenario.expressions import CannotEvaluate, Expression, parse
 from simnet.scenario.model import Pattern
 from simnet.scenario.places import Mistake, Place, Skip, nearest, one_of
+from simnet.scenario.program_reader import Arguments, Decisions, Names
 from simnet.scenario.setting import Happening, HostPlan, LinkPlan, NamePlan
 from simnet.scenario.setting_reader import DETAILS, EVENTS, SettingReader
 
@@ -63,9 +64,16 @@ Answer = Literal["unreachable", "network", "silence"]
 RawSteps = tuple[RawStep | Happening, ...]
 
 
+# What only a story about a program says.
+OF_PROGRAMS = ("with", "policy", "nasty", "decisions", "found")
+
+
 @attrs.frozen(kw_only=True)
 class Document:
-    """A scenario file as it is written: actors on one host, or several hosts with theirs."""
+    """A scenario file as it is written: actors on one host, or several hosts with theirs.
+
+    Or a program, on hosts of its own or of the file.
+    """
 
     name: Word
     shows: Word
@@ -76,7 +84,13 @@ class Document:
     names: tuple[NamePlan, ...] = ()
     unknown_addresses: Answer | None = None
     actors: tuple[Word, ...] = ()
-    steps: RawSteps
+    program: Word | None = None
+    with_: Arguments | None = None
+    policy: Word | None = None
+    nasty: Names | None = None
+    decisions: Decisions | None = None
+    found: Word | None = None
+    steps: RawSteps = ()
 
 
 def _keys(cls: type) -> dict[str, attrs.Attribute[Any]]:
@@ -104,6 +118,9 @@ class Reader:
             (tuple[HostPlan, ...], lambda node, _: self._setting.read_hosts(node)),
             (tuple[LinkPlan, ...], lambda node, _: self._setting.read_links(node)),
             (tuple[NamePlan, ...], lambda node, _: self._setting.read_names(node)),
+            (Arguments, lambda node, _: program_reader.arguments(self, node)),
+            (Names, lambda node, _: program_reader.names(self, node)),
+            (Decisions, lambda node, _: program_reader.decisions(self, node)),
             (RawSteps, self._steps),
             (Word, self.word),
             (Seed, self._seed),
@@ -125,8 +142,20 @@ class Reader:
             return None
 
     def _check_cast(self, root: yaml.MappingNode) -> None:
-        """Actors are named once: by themselves, or by their hosts."""
+        """Actors are named once: by themselves, or by their hosts; a program needs none."""
         given = {key.value: key for key, _ in root.value if isinstance(key, yaml.ScalarNode)}
+        if "program" in given:
+            if "actors" in given:
+                self.note(given["actors"], "a 'program' has no actors: expected 'hosts', or none")
+            for key in ("links", "names", "steps"):
+                if key in given and "hosts" not in given:
+                    self.note(given[key], f"'{key}' needs 'hosts' beside the 'program'")
+            return
+        for key in OF_PROGRAMS:
+            if key in given:
+                self.note(given[key], f"'{key}' is said of a 'program', and there is none")
+        if "steps" not in given:
+            self.note(root, "the key 'steps' is missing (or 'program', where a function is called)")
         if "hosts" not in given:
             if "actors" not in given:
                 self.note(root, "the key 'actors' is missing (or 'hosts', where there are several)")
@@ -190,6 +219,7 @@ class Reader:
         return cls(**values)
 
     def word(self, node: yaml.Node, _: Any = None) -> Word:
+        """Text that is not empty."""
         if not isinstance(node, yaml.ScalarNode) or not node.value.strip():
             raise self.note(node, f"expected text, found {nodes.describe(node)}")
         where, exact = nodes.text_place(self.path, node)
@@ -319,7 +349,9 @@ class Reader:
         if word in patterns.OF_PATTERNS:
             return patterns.OF_PATTERNS[word](self._pattern(value))
         if word == "starts with":
-            return patterns.StartsWith(self.word(value).text)
+            if not isinstance(value, yaml.ScalarNode) or not value.value:
+                raise self.note(value, f"expected text, found {nodes.describe(value)}")
+            return patterns.StartsWith(value.value)
         if word == "any":
             kind = self.word(value)
             if kind.text not in patterns.ANY:

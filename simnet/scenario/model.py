@@ -60,6 +60,11 @@ class Call:
     arguments: Sequence[Expression]
     keywords: Mapping[str, Expression]
 
+    def __str__(self) -> str:
+        named = (f"{name}={value}" for name, value in self.keywords.items())
+        receiver = "" if self.receiver is None else f"{self.receiver}."
+        return f"{receiver}{self.name}({', '.join([*map(str, self.arguments), *named])})"
+
 
 @attrs.frozen
 class Step:
@@ -86,8 +91,33 @@ class Step:
 
 
 @attrs.frozen
+class UserProgram:
+    """A function of a user, called with the world of the story and the arguments."""
+
+    where: Place
+    # "tests/lines.py:check" or "package.module:check" (simnet/targets.py).
+    target: str
+    arguments: Mapping[str, object] = attrs.Factory(dict)
+    # Who runs next, as a text of simnet/policies.py; None: the seed picks where somebody waits.
+    policy: str | None = None
+    # In which ways the world is nasty: names of families.
+    nasty: tuple[str, ...] = ()
+    # What was decided, but for the plainest: stream -> place -> choice; None: the seed decides.
+    decisions: Mapping[str, Mapping[int, int]] | None = None
+    # How it failed when the story was kept: the signature of simnet/failures.py.
+    found: str | None = None
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value!r}" for name, value in self.arguments.items())
+        return f"{self.target}({said})"
+
+
+@attrs.frozen
 class Scenario:
-    """A story: who acts, what they do in order, and what each step must give."""
+    """A story: who acts, what they do in order, and what each step must give.
+
+    Or a user's program instead, which must not raise; then steps are events that happen to it.
+    """
 
     path: str
     name: str
@@ -98,3 +128,9 @@ class Scenario:
     setting: Setting | None = None
     # What of it only a simulator can do, in words.
     sim_only: tuple[str, ...] = ()
+    program: UserProgram | None = None
+
+    @property
+    def told(self) -> tuple[Step | Happening | UserProgram, ...]:
+        """Everything that is done or happens, in the order of a report."""
+        return self.steps if self.program is None else (*self.steps, self.program)

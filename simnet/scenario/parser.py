@@ -14,16 +14,27 @@ from collections.abc import Iterator
 
 import attrs
 
+from simnet import policies
 from simnet.scenario import expressions
 from simnet.scenario.course import Course, sim_only
 from simnet.scenario.document import Document, RawStep, Reader, Word
 from simnet.scenario.expressions import Expression, check_arguments
-from simnet.scenario.model import Blocks, Call, Expectation, Raises, Returns, Scenario, Step
+from simnet.scenario.model import (
+    Blocks,
+    Call,
+    Expectation,
+    Raises,
+    Returns,
+    Scenario,
+    Step,
+    UserProgram,
+)
 from simnet.scenario.outcomes import EAI_NAMES
 from simnet.scenario.patterns import expressions_in
 from simnet.scenario.places import Malformed, Mistake, Place, nearest
-from simnet.scenario.setting import Crash, Happening, Setting
+from simnet.scenario.setting import Crash, Happening, Setting, Wait
 from simnet.scenario.vocabulary import CONSTANTS, FUNCTIONS, KIND_WORDS, METHODS, PURE
+from simnet.targets import EXAMPLE, WRITTEN
 
 COMPLETES = "completes"
 # The kind of a name whose step was not understood: everything is allowed, nothing more is said.
@@ -81,7 +92,7 @@ class _Meaning:
         self._defined: dict[str, Place] = {}
         self._busy: dict[str, _Busy] = {}
         self._setting: Setting | None = None
-        if document.hosts:
+        if document.hosts or document.program is not None:
             self._setting = Setting(
                 document.hosts,
                 document.links,
@@ -100,6 +111,7 @@ class _Meaning:
         steps = tuple(step for raw in document.steps for step in self._step(raw))
         shows = " ".join(document.shows.text.split())
         reason = document.sim_only.text if document.sim_only is not None else None
+        program = self._program()
         return Scenario(
             path,
             document.name.text,
@@ -107,7 +119,30 @@ class _Meaning:
             actors,
             steps,
             setting,
-            sim_only(reason, setting, steps),
+            sim_only(reason, setting, steps, program),
+            program,
+        )
+
+    def _program(self) -> UserProgram | None:
+        document = self._document
+        if document.program is None:
+            return None
+        target, policy = document.program, document.policy
+        if not WRITTEN.fullmatch(target.text):
+            self._note(target.where, f"expected {EXAMPLE}, found '{target.text}'")
+        if policy is not None:
+            try:
+                policies.read(policy.text)
+            except ValueError as error:
+                self._note(policy.where, str(error))
+        return UserProgram(
+            target.where,
+            target.text,
+            document.with_ or {},
+            None if policy is None else policy.text,
+            document.nasty or (),
+            document.decisions,
+            None if document.found is None else document.found.text,
         )
 
     def _note(self, where: Place, text: str) -> None:
@@ -116,7 +151,13 @@ class _Meaning:
     def _step(self, raw: RawStep | Happening) -> Iterator[Step | Happening]:
         if isinstance(raw, Happening):
             self._happens(raw)
+            if self._document.program is not None and isinstance(raw.event, Wait):
+                text = "a program waits itself: expected an event that happens 'at' some time"
+                self._note(raw.where, text)
             yield raw
+        elif self._document.program is not None:
+            text = "a 'program' acts by itself: expected an event, such as 'partition', with 'at'"
+            self._note(raw.where, text)
         else:
             yield from self._acts(raw)
 

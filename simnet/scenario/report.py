@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from simnet.scenario.runner import Report, first_difference
+from simnet.scenario.results import Report, first_difference
 
 
 def explain(report: Report) -> str:

@@ -8,7 +8,7 @@ Nothing else is decided by time, unless a step says how long it takes.
 from __future__ import annotations
 
 import socket as _socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +16,7 @@ import attrs
 
 from simnet.api import Network, Task
 from simnet.errors import Unavailable
-from simnet.scenario import patterns, vocabulary
+from simnet.scenario import patterns, programs, vocabulary
 from simnet.scenario.backends import Backend
 from simnet.scenario.expressions import CannotEvaluate, evaluate
 from simnet.scenario.model import Blocks, Call, Expectation, Raises, Returns, Scenario, Step
@@ -29,6 +29,7 @@ from simnet.scenario.outcomes import (
     canonical,
     sockets_in,
 )
+from simnet.scenario.results import Failure, Report
 from simnet.scenario.setting import Happening
 from simnet.scenario.stage import CannotHappen, ManyHosts, OneHost, Stage
 
@@ -39,40 +40,6 @@ GRACE = 0.2
 LAST_EVENTS = 8
 
 
-@attrs.frozen
-class Failure:
-    """A step that did not go as the scenario says."""
-
-    step: Step
-    expected: str
-    actual: str
-
-
-@attrs.frozen
-class Report:
-    """What became of a scenario on one backend."""
-
-    scenario: Scenario
-    backend: str
-    # One text per step that ran, equal on backends that behave alike.
-    record: tuple[str, ...] = ()
-    failure: Failure | None = None
-    # Why it could not be played to its end, where no step is to blame.
-    error: str | None = None
-    events: tuple[str, ...] = ()
-    # Why it was not played at all.
-    skipped: str | None = None
-
-    @property
-    def status(self) -> str:
-        """'ok', 'FAIL', 'error' or 'skip'."""
-        if self.skipped is not None:
-            return "skip"
-        if self.error is not None:
-            return "error"
-        return "FAIL" if self.failure is not None else "ok"
-
-
 def run(
     scenario: Scenario, backend: Backend, *, patience: float = PATIENCE, grace: float = GRACE
 ) -> Report:
@@ -80,6 +47,8 @@ def run(
     reason = _why_not(scenario, backend)
     if reason is not None:
         return Report(scenario, backend.name, skipped=reason)
+    if scenario.program is not None:
+        return programs.run(scenario, scenario.program, backend)
     try:
         stage = _stage(scenario, backend)
     except Unavailable as error:
@@ -87,7 +56,7 @@ def run(
     except Exception as error:
         text = f"the backend did not start: {type(error).__name__}: {error}"
         return Report(scenario, backend.name, error=text)
-    play = _Play(stage, patience, grace)
+    play = Play(stage, patience, grace)
     failure = problem = None
     try:
         try:
@@ -130,10 +99,10 @@ def _stage(scenario: Scenario, backend: Backend) -> Stage:
         raise
 
 
-class _Play:
+class Play:
     """One run: the names so far, the actors that are in a blocked call, and what happened."""
 
-    def __init__(self, stage: Stage, patience: float, grace: float) -> None:
+    def __init__(self, stage: Stage, patience: float = PATIENCE, grace: float = GRACE) -> None:
         self.record: list[str] = []
         self.events: list[str] = []
         self._stage = stage
@@ -157,6 +126,26 @@ class _Play:
             if failure is not None:
                 return failure
         return None
+
+    def try_out(self, step: Step) -> Outcome:
+        """What a step gives of which nobody knows yet what it should; CannotEvaluate: it has none.
+
+        A call that has not come back after the grace is blocked, and its actor busy with it.
+        """
+        outcome, _ = self._perform(attrs.evolve(step, expect=Blocks()))
+        if isinstance(outcome, Returned):
+            self._name(step, outcome.value)
+        return outcome
+
+    def busy(self, actor: str) -> Task | None:
+        """The call that an actor is blocked in."""
+        task = self._busy.get(actor)
+        return task[0] if task is not None else None
+
+    @property
+    def names(self) -> Mapping[str, Any]:
+        """What was named so far."""
+        return self._names
 
     def _step(self, step: Step) -> Failure | None:
         try:
@@ -293,15 +282,3 @@ def _outcome_of(call: Callable[[], Any], now: Callable[[], float]) -> tuple[Outc
     except Exception as error:
         outcome = Raised(error)
     return outcome, now()
-
-
-def first_difference(one: Report, other: Report) -> str | None:
-    """Where two backends' outcomes part, in words; None where they are equal.
-
-    A run that failed is reported by itself; the steps after the failure are not compared.
-    """
-    steps = one.scenario.steps
-    for step, here, there in zip(steps, one.record, other.record, strict=False):
-        if here != there:
-            return f"{step.where}: {step}\n  {one.backend}: {here}\n  {other.backend}: {there}"
-    return None

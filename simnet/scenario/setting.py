@@ -51,7 +51,10 @@ class NamePlan:
 
 @attrs.frozen
 class Setting:
-    """The hosts of a story, links and names, and the seed of what is left to chance."""
+    """The hosts of a story, links and names, and the seed of what is left to chance.
+
+    A program may make its hosts itself: then there are none.
+    """
 
     hosts: tuple[HostPlan, ...]
     links: tuple[LinkPlan, ...] = ()

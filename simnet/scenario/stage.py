@@ -136,7 +136,7 @@ class ManyHosts:
     def now(self) -> float:
         if self._virtual:
             return float(self._world.now)
-        return self._any_host.monotonic()
+        return self._any_host.monotonic() if self._hosts else 0.0
 
     def stamp(self) -> str:
         return f"{self.now() - self._began:.3f}s "
@@ -149,7 +149,8 @@ class ManyHosts:
         return self._host_of[actor] in self._down
 
     def trace_tail(self) -> Sequence[str]:
-        return _tail_of(self._any_host)
+        hosts = list(self._world.hosts.values())
+        return _tail_of(hosts[0]) if hosts else ()
 
     def close(self) -> None:
         self._world.close()

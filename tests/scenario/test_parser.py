@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from simnet.scenario import load
-from simnet.scenario.model import Blocks, Raises, Returns
+from simnet.scenario.model import Blocks, Raises, Returns, Step
+from simnet.scenario.patterns import StartsWith
 from tests.scenario.conftest import Write
 
 Mistakes = Callable[[Path], list[str]]
@@ -185,9 +186,10 @@ def test_every_missing_field_is_named(tmp_path: Path, mistakes: Mistakes) -> Non
         "story.yaml:1:1: the key 'actors' is missing (or 'hosts', where there are several)",
         "story.yaml:1:1: the key 'name' is missing",
         "story.yaml:1:1: the key 'shows' is missing",
-        "story.yaml:1:1: the key 'steps' is missing",
+        "story.yaml:1:1: the key 'steps' is missing (or 'program', where a function is called)",
         "story.yaml:1:1: unknown key 'nam': expected name, shows, sim only, seed, hosts, "
-        "links, names, unknown addresses, actors or steps; did you mean 'name'?",
+        "links, names, unknown addresses, actors, program, with, policy, nasty, decisions, found "
+        "or steps; did you mean 'name'?",
     ]
 
 
@@ -233,3 +235,12 @@ def test_a_good_file_becomes_a_scenario(write: Write) -> None:
     assert [str(step.where).rpartition(".yaml:")[2] for step in scenario.steps] == [
         *("5:5", "7:5", "9:5", "11:5")
     ]
+
+
+def test_a_beginning_keeps_its_blanks(write: Write, mistakes: Mistakes) -> None:
+    """`{starts with: "a, "}` asks for the blank too; without any text it is a mistake."""
+    (step,) = load(str(write('- a: tempdir()\n  returns: {starts with: "a, "}'))).steps
+    assert isinstance(step, Step)
+    assert step.expect == Returns(StartsWith("a, "))
+    path = write("- a: tempdir()\n  returns: {starts with: ''}")
+    assert [text.split(": ", 1)[1] for text in mistakes(path)] == ["expected text, found nothing"]
