@@ -1,0 +1,1 @@
+"""What the strategies draw, what they shrink toward, and that worlds and scenarios take it."""
