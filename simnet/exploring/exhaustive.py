@@ -19,13 +19,19 @@ from typing import Any
 
 import attrs
 
-from simnet import locks
-from simnet.decisions import Decision, Option, Stream
+from simnet import locks, threads
+from simnet.decisions import Option, Question, Stream
 from simnet.exploring.runs import Program, Run, run
 from simnet.policies import Picker
 from simnet.sources import BySeed
 
 _SCHEDULER = "scheduler"
+# What threads wait with for one another, and shares nothing with another such thing.
+_LOCKISH = (
+    *(locks.lock, locks.RLock, locks._Free, threads.queue.Queue, threads.queue.SimpleQueue),
+    *(threads.threading.Barrier, threads.threading.Event, threads.threading.Semaphore),
+    threads.threading.Thread,
+)
 
 
 @attrs.frozen
@@ -49,13 +55,27 @@ class _Plainest:
         """The search decides."""
 
 
-def _independent(one: Option, other: Option) -> bool:
-    """Whether two calls may change places: locks that are not the same, a lock and a socket."""
-    if one.call is None or other.call is None or one.subject is None or other.subject is None:
+# A task's next call, and what it is a call of.
+_Step = tuple[Option, object]
+
+
+def _independent(one: _Step, other: _Step) -> bool:
+    """Whether two calls may change places: of locks that are not the same, of a lock and a socket.
+
+    Whether a thread is alive depends on what it does, whatever that is.
+    """
+    calls = one[0].call, other[0].call
+    subjects = _meant(one[1]), _meant(other[1])
+    if None in calls or "is_alive" in calls or any(each is None for each in subjects):
         return False
-    is_lock = (locks.lock, locks.RLock, locks._Free)
-    lockish = isinstance(one.subject, is_lock), isinstance(other.subject, is_lock)
-    return any(lockish) and one.subject is not other.subject
+    return any(isinstance(each, _LOCKISH) for each in subjects) and subjects[0] is not subjects[1]
+
+
+def _meant(subject: object) -> object:
+    """Of a condition its lock, which others may take by itself, or through another condition."""
+    if isinstance(subject, threads.threading.Condition):
+        return subject._lock
+    return subject
 
 
 @attrs.define
@@ -79,18 +99,12 @@ class _Path(BySeed):
         # Whether it turned out that every choice that is left was tried in another order.
         self.pruned = False
         # What sleeps at the next node: tasks, with the call that each is about to make.
-        self._asleep: dict[int, Option] = {}
+        self._asleep: dict[int, _Step] = {}
 
-    def choose(
-        self,
-        stream: str,
-        count: int,
-        by_seed: Callable[[], int],
-        options: tuple[Option, ...] = (),
-        running: bool = False,
-    ) -> int:
-        if stream != _SCHEDULER:
-            return super().choose(stream, count, by_seed, options, running)
+    def choose(self, question: Question, by_seed: Callable[[], int]) -> int:
+        if question.stream != _SCHEDULER:
+            return super().choose(question, by_seed)
+        options, running = question.options, question.running
         if self._place == len(self.nodes) and not self.pruned:
             node = _Node(0, set(self._asleep))
             found = self.next_choice(node, options, running, -1, self._preemptions)
@@ -104,15 +118,16 @@ class _Path(BySeed):
         node = self.nodes[self._place]
         self._place += 1
         self._preemptions += running and node.choice > 0
-        chosen = options[node.choice]
-        tried = {each.task: each for each in options[: node.choice] if self._policy.prune}
+        steps = list(zip(options, question.subjects, strict=True))
+        chosen = steps[node.choice]
+        tried = {each[0].task: each for each in steps[: node.choice] if self._policy.prune}
         candidates = {**self._asleep, **tried}
         self._asleep = {
             number: each
             for number, each in candidates.items()
-            if number != chosen.task and _independent(each, chosen)
+            if number != chosen[0].task and _independent(each, chosen)
         }
-        self.log.append(Decision(stream, count, node.choice, options, running))
+        self.log.append(question.answered(node.choice))
         return node.choice
 
     def next_choice(

@@ -8,7 +8,7 @@ from typing import Any
 
 from simnet.exploring.exhaustive import Exhaustive, schedules
 from simnet.exploring.report import Report
-from simnet.exploring.runs import Program, Run, replay, run
+from simnet.exploring.runs import Program, Run, in_a_row, replay, run
 from simnet.policies import Policy, Uniform
 from simnet.sources import BySeed
 
@@ -19,7 +19,7 @@ def explore(
     program: Program,
     seeds: Iterable[int | str] = range(100),
     *,
-    policy: Policy | None = None,
+    policy: Policy | str | None = None,
     failures: int | None = None,
     limit: int = 100_000,
     **options: Any,
@@ -41,9 +41,10 @@ def explore(
         found = (run(program, seed, chosen, BySeed(), options) for seed in seeds)
     runs: list[Run] = []
     failed = 0
-    for each in islice(found, limit):
-        runs.append(each)
-        failed += each.failed
-        if failures is not None and failed >= failures:
-            break
+    with in_a_row(policy):
+        for each in islice(found, limit):
+            runs.append(each)
+            failed += each.failed
+            if failures is not None and failed >= failures:
+                break
     return Report(tuple(runs))

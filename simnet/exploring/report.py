@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import attrs
 
-from simnet.decisions import Decision
+from simnet.exploring.partings import Parting, diff
 from simnet.exploring.runs import Run
 
 # How many decisions before the first different one are shown.
 _SHOWN = 5
-
-
-@attrs.frozen
-class Parting:
-    """The first decision that two runs do not share."""
-
-    place: int
-    before: tuple[Decision, ...]
-    one: Decision | None
-    other: Decision | None
-
-    def __str__(self) -> str:
-        lines = [f"the runs part at decision {self.place + 1}; before it:"]
-        lines += [f"    {decision}" for decision in self.before] or ["    (none)"]
-        lines.append(f"  one:   {self.one or '(it has ended)'}")
-        lines.append(f"  other: {self.other or '(it has ended)'}")
-        return "\n".join(lines)
-
-
-def parting(one: Sequence[Decision], other: Sequence[Decision]) -> Parting | None:
-    """Where the decisions of two runs part; None if they are the same."""
-    shared = min(len(one), len(other))
-    place = next((each for each in range(shared) if one[each] != other[each]), shared)
-    if place == len(one) == len(other):
-        return None
-    before = tuple(one[max(0, place - _SHOWN) : place])
-    following = [each[place] if place < len(each) else None for each in (one, other)]
-    return Parting(place, before, *following)
 
 
 @attrs.frozen
@@ -69,16 +39,27 @@ class Report:
             by_signature.setdefault(each.signature, []).append(each)
         return tuple(Way(name, runs[0], len(runs)) for name, runs in by_signature.items())
 
+    @property
+    def compared(self) -> tuple[Run, Run] | None:
+        """A run that passed, and the first that failed: the last before it, or the next after it.
+
+        None if no run passed, or none failed.
+        """
+        ended = [each.failed for each in self.runs]
+        if all(ended) or not any(ended):
+            return None
+        first = ended.index(True)
+        passed = first - 1 if first else ended.index(False)
+        return self.runs[passed], self.runs[first]
+
     def parting(self) -> Parting | None:
-        """Where the first failing run parts from the last passing one before it, if both exist."""
-        passing: Run | None = None
-        for each in self.runs:
-            if each.failed:
-                if passing is None:
-                    return None
-                return parting(passing.decisions, each.decisions)
-            passing = each
-        return None
+        """Where a passing run and the first failing one part, if there are both."""
+        return None if self.compared is None else diff(*self.compared, before=_SHOWN)
+
+    def _named(self, run: Run) -> str:
+        """By its number too: all schedules are of one seed."""
+        number = next(n for n, each in enumerate(self.runs, 1) if each is run)
+        return f"run {number} (seed {run.seed})"
 
     def __str__(self) -> str:
         failures = self.failures
@@ -88,7 +69,8 @@ class Report:
             text = str(error).partition("\n")[0]
             lines.append(f"  {way.signature}: {way.count} times, first with seed {seed}: {text}")
         found = self.parting()
-        if found is not None:
-            lines += ["the last run that passed before (one), and the first that failed (other):"]
+        if found is not None and self.compared is not None:
+            passed, failed = map(self._named, self.compared)
+            lines.append(f"one: {passed}, which passed; other: {failed}, which failed")
             lines.append(str(found))
         return "\n".join(lines)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import attrs
 
-from simnet import switch_points
+from simnet import failures, switch_points
 from simnet.decisions import Decision
-from simnet.policies import Policy
-from simnet.sources import BySeed, Recorded
+from simnet.policies import Fifo, Policy, Uniform
+from simnet.sources import BySeed, Deviations, Recorded
 from simnet.world import World
 
 Program = Callable[[World], object]
-# Frames of these packages are not where a program fails.
-_OURS = "simnet"
 
 
 @attrs.frozen
@@ -37,55 +36,57 @@ class Run:
     @property
     def signature(self) -> str:
         """In which way it failed: the exception and the line of the program; "" if it passed."""
-        if self.failure is None:
-            return ""
-        name = type(self.failure).__name__
-        place = _place(self.failure)
-        return f"{name} at {place}" if place else name
+        return "" if self.failure is None else failures.signature(self.failure)
 
-
-def _place(failure: BaseException) -> str:
-    """The innermost line that is not the simulator's."""
-    found = ""
-    for frame, line in traceback.walk_tb(failure.__traceback__):
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] != _OURS:
-            file = frame.f_code.co_filename.rpartition("/")[2]
-            found = f"{file}:{line} in {frame.f_code.co_name}"
-    return found
+    def __str__(self) -> str:
+        ended = "it passed"
+        if self.failure is not None:
+            ended = f"{self.signature}: {failures.headline(self.failure)}"
+        deviations = [
+            f"  decision {number}: {decision}"
+            for number, decision in enumerate(self.decisions, 1)
+            if decision.choice
+        ]
+        told = f"{len(self.decisions)} decisions, {len(deviations)} of them not the plainest"
+        return "\n".join([ended, f"seed {self.seed}, {told}" + ":" * bool(deviations), *deviations])
 
 
 def run(
-    program: Program, seed: int | str, policy: Policy | None, source: BySeed, options: Any
+    program: Program, seed: int | str, policy: Policy | str | None, source: BySeed, options: Any
 ) -> Run:
     """Run a program once in a new world, which is closed afterwards."""
     failure: BaseException | None = None
     world = World(seed, decisions=source, policy=policy, **options)
-    with world, switch_points.installed():
-        try:
-            program(world)
-            failure = _unseen(world)
-        except Exception as error:
-            failure = error
+    try:
+        program(world)
+        world.raise_unseen()
+    except Exception as error:
+        failure = error
+    finally:
         steps, now = world.scheduler.steps, world.now
+        # What a run leaves open where it ends, servers above all, is no reason to warn.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            world.close()
     return Run(seed, tuple(source.log), steps, now, failure)
 
 
-def _unseen(world: World) -> BaseException | None:
-    """The exception of a task that nobody asked for."""
-    for task in world.scheduler.failed:
-        failure = task.unseen_exception()
-        if failure is not None:
-            return failure
-    return None
+def in_a_row(policy: Policy | str | None) -> AbstractContextManager[None]:
+    """Between runs in this block, methods stay wrapped as switch points (switch_points.py)."""
+    never = policy is None or policy == "fifo" or isinstance(policy, Fifo)
+    return nullcontext() if never else switch_points.installed()
 
 
 def replay(
     program: Program,
-    decisions: Mapping[str, Sequence[int]] | Iterable[Decision],
+    decisions: Deviations | Iterable[Decision],
     *,
     seed: int | str = 0,
-    policy: Policy | None = None,
+    policy: Policy | str | None = None,
     **options: Any,
 ) -> Run:
-    """Run a program as an earlier run decided; `policy` and `options` as in that run."""
-    return run(program, seed, policy, Recorded(decisions), options)
+    """Run a program as an earlier run decided; `seed`, `policy` and `options` as in that run.
+
+    The policy says where it was asked: left out, it is Uniform(), as in `simnet.explore`.
+    """
+    return run(program, seed, policy or Uniform(), Recorded(decisions), options)

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import doors, network
+from tests.benchmarks import doors, exploring, network
 from tests.benchmarks.bodies import BENCHMARKS
 from tests.benchmarks.measure import Row, measure
 
@@ -20,6 +20,7 @@ NETWORK_HEADINGS = ["many hosts, and links with latency", "simulator", "floor", 
 DOORS_HEADINGS = ["unmodified code; against", "other, µs", "simulator, µs", "ratio"]
 DOORS_HEADINGS += ["ratio of minima", "floor", "met"]
 COSTS_HEADINGS = ["patching", "ms", "least, ms", "floor, ms", "met"]
+EXPLORING_HEADINGS = ["exploring; against", "other, seeds/s", "seeds/s", "ratio"]
 HEADINGS = ["", "kernel, µs", "simulator, µs", "ratio", "ratio of minima", "floor", "met"]
 
 
@@ -80,6 +81,17 @@ def costs_cells(cost: doors.Cost) -> list[str]:
         f"{min(cost.seconds) * 1e3:.1f}",
         "" if floor is None else f"{floor * 1e3:g}",
         "" if floor is None else "yes" if seconds < floor else "NO",
+    ]
+
+
+def exploring_cells(rate: exploring.Rate) -> list[str]:
+    """One line of the table of exploring."""
+    other = rate.against
+    return [
+        rate.name,
+        "" if other is None else f"{other:.0f}",
+        f"{rate.seeds_per_second:.0f}",
+        "" if other is None else f"{rate.seeds_per_second / other:.2f}",
     ]
 
 
@@ -144,6 +156,17 @@ def main(rounds: int, seconds: float, quick: bool, markdown: bool, pin: bool, on
             f"Medians of {rounds} rounds, of {few} processes for patching; in time of the "
             "processor, but for requests, which wait for threads."
         )
+        for remark in remarks:
+            click.echo(remark)
+    if only in "exploring":
+        click.echo("\nexploring ...", file=sys.stderr)
+        rates, remarks = exploring.rates(
+            1 if quick else few, exploring.SEEDS // (10 if quick else 1)
+        )
+        click.echo()
+        show(EXPLORING_HEADINGS, [exploring_cells(rate) for rate in rates], markdown)
+        click.echo(f"\nMachine: {machine()}.")
+        click.echo(f"Medians of {few} processes, in time of the processor if nothing is said.")
         for remark in remarks:
             click.echo(remark)
     if only in "network":

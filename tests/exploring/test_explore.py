@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
 
 import simnet
-from simnet.decisions import Decision
 from simnet.exploring.exhaustive import Exhaustive
 from simnet.exploring.explore import explore, replay
-from simnet.exploring.report import parting
 from simnet.policies import Fifo, Pct, Policy, Uniform
 from simnet.threads import threading
 from simnet.world import World
@@ -120,16 +120,6 @@ def test_the_report_says_where_a_passing_and_a_failing_run_part() -> None:
     assert "AssertionError at races.py:" in text
 
 
-def test_runs_that_are_alike_do_not_part() -> None:
-    """And one that is longer parts where the other has ended."""
-    decisions = [Decision("scheduler", 2, 1), Decision("scheduler", 2, 0)]
-    assert parting(decisions, decisions) is None
-    found = parting(decisions, decisions[:1])
-    assert found is not None
-    assert (found.place, found.one, found.other) == (1, decisions[1], None)
-    assert "(it has ended)" in str(found)
-
-
 def test_an_exception_of_a_task_that_nobody_asks_for_fails_a_run() -> None:
     """As world.run() would raise it."""
 
@@ -204,3 +194,44 @@ def test_bad_policies_are_errors(bad: dict[str, Any]) -> None:
     """With the name of what is wrong."""
     with pytest.raises(ValueError, match="whole number from 1 on"):
         Pct(**bad)
+
+
+def test_a_condition_and_its_lock_are_no_two_things() -> None:
+    """What one thread does under the one, and another under the other, comes in every order."""
+    orders: set[str] = set()
+
+    def program(world: World) -> None:
+        with world.host("h"):
+            lock = threading.Lock()
+            condition = threading.Condition(lock)
+            seen: list[str] = []
+
+            def twice(held: Any, name: str) -> None:
+                for _ in range(2):
+                    with held:
+                        seen.append(name)
+
+            run_together(lambda: twice(condition, "a"), lambda: twice(lock, "b"))
+            orders.add("".join(seen))
+
+    explore(program, policy=Exhaustive(preemptions=3))
+    assert orders == {"aabb", "abab", "abba", "baab", "baba", "bbaa"}
+
+
+def test_a_run_that_passed_does_not_keep_its_world() -> None:
+    """Of which there would be thousands: decisions name tasks and calls, and hold neither."""
+    worlds: list[weakref.ref[World]] = []
+
+    def program(world: World) -> None:
+        worlds.append(weakref.ref(world))
+        host = world.host("h")
+        with host:
+            one, other = host.socketpair()
+            with one, other:
+                run_together(lambda: one.sendall(b"x"), lambda: other.recv(1))
+
+    report = explore(program, range(5))
+    assert not report.failures
+    assert all(run.decisions for run in report.runs)
+    gc.collect()
+    assert [world() for world in worlds] == [None] * 5
