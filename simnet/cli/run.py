@@ -1,4 +1,4 @@
-"""The command `simnet`."""
+"""The command `simnet run`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from simnet import __version__
 from simnet.scenario import backends, discovery, report
 from simnet.scenario.model import Scenario
 from simnet.scenario.pictures import Pictures
 from simnet.scenario.places import Malformed
-from simnet.scenario.runner import Report, run
+from simnet.scenario.results import Report
+from simnet.scenario.runner import run
 
 COLOURS = {
     "ok": "green",
@@ -26,13 +26,7 @@ COLOURS = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="simnet")
-def main() -> None:
-    """A network that lives in memory, and the operating system's behind the same interface."""
-
-
-@main.command("run")
+@click.command("run")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
 @click.option(
     "--backend",
@@ -54,7 +48,7 @@ def main() -> None:
     help="Write a page with the sequence diagram there; of the simulator only.",
 )
 @click.option("--list", "only_list", is_flag=True, help="Name the scenarios, run nothing.")
-def run_command(
+def command(
     paths: tuple[str, ...],
     backend: str | None,
     word: str | None,

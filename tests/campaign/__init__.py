@@ -1,0 +1,1 @@
+"""Campaigns: no seed is lost and none counted twice, whatever ends meanwhile."""
