@@ -1,0 +1,1 @@
+"""A replicated counter that forgets what it had acknowledged."""

@@ -1,0 +1,1 @@
+"""A pool of HTTP connections that gives out one which the server has just closed."""

@@ -1,0 +1,49 @@
+"""A pool of connections to one HTTP server, for threads."""
+
+from __future__ import annotations
+
+import select
+from http.client import HTTPConnection
+
+
+class Pool:
+    """Connections that are kept alive; each serves one request at a time."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._address = host, port
+        self._idle: list[HTTPConnection] = []
+
+    def request(self, method: str, path: str) -> tuple[int, bytes]:
+        """The status and the body of an answer."""
+        conn = self._take() or HTTPConnection(*self._address, timeout=30)
+        try:
+            conn.request(method, path)
+            answer = conn.getresponse()
+            body = answer.read()
+        except BaseException:
+            conn.close()
+            raise
+        if answer.will_close:
+            conn.close()
+        else:
+            self._idle.append(conn)
+        return answer.status, body
+
+    def _take(self) -> HTTPConnection | None:
+        """An idle connection that the server has not closed meanwhile, if there is one."""
+        while self._idle:
+            conn = self._idle.pop()
+            if not is_closed(conn):
+                return conn
+            conn.close()
+        return None
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+def is_closed(conn: HTTPConnection) -> bool:
+    """Whether the server has closed an idle connection: there is something to read, its end."""
+    return bool(select.select([conn.sock], [], [], 0)[0])
