@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from simnet import nastiness
 from simnet.options import kept_options
 from simnet.patching import boundary
 from tests.conformance.differences import DIFFERENCES
@@ -55,6 +56,17 @@ def test_the_diagram_is_what_the_example_prints(tmp_path: Path) -> None:
     assert shown in done.stdout
 
 
+def test_the_campaign_reports_what_is_shown(tmp_path: Path) -> None:
+    """The command, with the program that its file has in the example."""
+    (shown,) = blocks("console")
+    prompt, _, report = shown.partition("\n")
+    (code,) = (each for each in blocks("python") if each.startswith("# transfers.py"))
+    (tmp_path / "transfers.py").write_text(code)
+    command = [sys.executable, "-m", *prompt.removeprefix("$ ").split()]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, report), done.stderr
+
+
 def test_known_differences_are_counted() -> None:
     """The number in the README is the number in the data."""
     assert f"`tests/conformance/differences.py`: **{len(DIFFERENCES)}**" in TEXT
@@ -67,6 +79,31 @@ def test_options_without_effect_are_listed() -> None:
     assert re.findall(r"`(\w+)`", listed[1]) == sorted(kept_options())
 
 
+def test_the_families_of_nastiness_are_the_registrys() -> None:
+    """The table is made from it: print registry.table()."""
+    assert f"<!-- nasty -->\n\n{nastiness.table()}\n\n" in TEXT
+
+
 def test_the_boundary_is_the_registrys() -> None:
     """The table is made from it: print boundary.table()."""
     assert f"<!-- boundary -->\n\n{boundary.table()}\n\n" in TEXT
+
+
+def test_the_worked_examples_are_shown_as_they_are() -> None:
+    """Parts of their files: properties, stories, and what was changed."""
+    files = {path: path.read_text() for path in (README.parent / "tests/examples").glob("*/*.*")}
+
+    def among(name: str) -> list[str]:
+        return [text for path, text in files.items() if path.match(name)]
+
+    (shown,) = blocks("py")
+    assert any(shown in text for text in among("property.py"))
+    (shown,) = blocks("yml")
+    assert any(shown in text for text in among("*.yaml"))
+    for change in blocks("diff"):
+        before, after = (
+            "".join(line[1:] for line in change.splitlines(True) if line[0] in (" ", sign))
+            for sign in "-+"
+        )
+        assert any(before in text for text in among("broken.py"))
+        assert any(after in text for text in among("fixed.py"))
