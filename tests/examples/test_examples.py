@@ -113,12 +113,18 @@ def test_the_story_fails_until_the_code_is_mended(
 
 @each
 def test_the_mended_code_has_the_property(
-    example: Example, kept: Path, monkeypatch: pytest.MonkeyPatch
+    example: Example, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing else is found."""
+    """None of sixty examples breaks it, where some of them break the other."""
+    test = getattr(example.module, example.function)
+
+    def failing() -> list[str]:
+        found = [test.simnet_by_seed(seed, test.simnet_program) for seed in range(60)]
+        return [each[1].signature for each in found if each is not None and each[1].failed]
+
+    assert failing()
     example.mend(monkeypatch)
-    example.search()
-    assert list(kept.iterdir()) == []
+    assert failing() == []
 
 
 def simnet_run(directory: Path) -> subprocess.CompletedProcess[str]:
