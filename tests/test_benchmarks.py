@@ -142,6 +142,7 @@ def test_the_fourth_table_is_about_exploring() -> None:
     assert ("simloop is not installed" in result.output) is (not asyncio[0])
 
 
-def test_the_counter_over_asyncio_is_right() -> None:
-    """Every seed runs to its end."""
-    assert not simnet.explore(counters.on_simnet, range(20)).failures
+def test_the_counters_that_are_explored_are_right() -> None:
+    """Every seed runs to its end, also where packets are lost."""
+    for program in (counters.replicated, counters.on_simnet):
+        assert not simnet.explore(program, range(20)).failures
