@@ -269,8 +269,14 @@ class Scheduler:
         if self.ready:
             task = self.current
             if not task.ending:
-                task.wake(EVERYTHING)
-                self._switch_away(task)
+                self._give_way(task)
+
+    def _give_way(self, task: SimTask) -> None:
+        """Let others run before a task that goes on at once: a policy must not pick it for ever."""
+        if self._picker is not None:
+            self._picker.gives_way(task)
+        task.wake(EVERYTHING)
+        self._switch_away(task)
 
     def _spin(self) -> None:
         """One more fruitless call; after many of them in a row, by whomever, time passes."""
@@ -466,8 +472,7 @@ class Scheduler:
             if when_ns is not None and when_ns <= clock.now_ns:
                 clock.fire_next()
             elif self.ready:
-                self.main.wake(EVERYTHING)
-                self._switch_away(self.main)
+                self._give_way(self.main)
             else:
                 return
 

@@ -138,3 +138,19 @@ def test_calls_are_put_back_with_the_last_world_that_preempts() -> None:
     assert vars(threading.Event)["set"] is before
     with World(policy=Fifo()):
         assert vars(threading.Event)["set"] is before
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_tries_again_does_not_run_for_ever(seed: int) -> None:
+    """As the code does that lets a world run, while something is due at the last instant."""
+    woken: list[int] = []
+    with World(seed, policy=Pct(3, 20), max_steps=5000) as world, world.host("h") as host:
+
+        def wake(number: int) -> None:
+            host.sleep(1)
+            woken.append(number)
+
+        for number in range(3):
+            host.spawn(wake, number)
+        world.run(until=1)
+    assert sorted(woken) == [0, 1, 2]
