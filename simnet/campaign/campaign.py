@@ -95,6 +95,9 @@ class Campaign:
         self._signatures = {way.signature for way in before.ways}
         # The earliest failures, as many as are enough.
         self._earliest = [] if limits.failures is None else store.failing(seeds, limits.failures)
+        # Seeds that died with a worker beside others, and those that are tried with nobody beside.
+        self._suspects: list[int] = []
+        self._alone: set[int] = set()
         self._stopped: str | None = None
 
     def run(self) -> Ending:
@@ -133,9 +136,19 @@ class Campaign:
             size = self._pace.size(self._left.count, max(1, self._hands))
             chunk = self._left.take(size, self._last)
             if chunk is None:
+                chunk = self._suspect()
+            if chunk is None:
                 return
             future = self._crew.executor.submit(self._crew.run_seeds, self._setup, chunk)
             self._running[future] = chunk
+
+    def _suspect(self) -> range | None:
+        """A seed that died with a worker, which another one may have ended: now it is alone."""
+        if self._running or not self._suspects:
+            return None
+        seed = self._suspects.pop(0)
+        self._alone.add(seed)
+        return range(seed, seed + 1)
 
     def _drop_what_waits(self) -> None:
         """Chunks that nobody has begun, and that are not needed any more, are not run."""
@@ -170,7 +183,13 @@ class Campaign:
             raise wrong
 
     def _after_death(self, chunk: range) -> Iterable[Outcome]:
-        """A chunk took one worker after another with it: its halves may not, and one seed has."""
+        """A chunk went with one worker after another: its halves may not, and one seed is to blame.
+
+        A worker dies with all that it is at: who was beside the one to blame is tried alone.
+        """
+        if len(chunk) == 1 and chunk[0] not in self._alone:
+            self._suspects.append(chunk[0])
+            return []
         if len(chunk) == 1:
             signature = f"{work.DIED}with its worker"
             return [Outcome(chunk[0], 0, 0.0, signature, "as did those that tried before")]
