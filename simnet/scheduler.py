@@ -459,6 +459,10 @@ class Scheduler:
             while self.wait(self._never, 0, until_ns, "run", None):
                 pass
             self._let_happen_what_is_due()
+        self.raise_unseen()
+
+    def raise_unseen(self) -> None:
+        """Raise the exception of a task that ended with one for which nobody has asked, if any."""
         for task in self.failed:
             exception = task.unseen_exception()
             if exception is not None:

@@ -374,10 +374,7 @@ class World(api.Topology):
 
     def raise_unseen(self) -> None:
         """Raise the exception of a task that ended with one for which nobody has asked, if any."""
-        for task in self.scheduler.failed:
-            failure = task.unseen_exception()
-            if failure is not None:
-                raise failure
+        self.scheduler.raise_unseen()
 
     def event_loop(self) -> EventLoop:
         """A new asyncio event loop of the current host, or of the only one."""

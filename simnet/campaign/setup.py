@@ -22,8 +22,7 @@ from simnet.exploring import keeping
 from simnet.exploring.runs import Run, run
 from simnet.nastiness import families
 from simnet.scenario import programs
-from simnet.scenario.model import Scenario, UserProgram
-from simnet.scenario.places import Place
+from simnet.scenario.model import Scenario
 from simnet.scenario.programs import Program
 from simnet.scenario.setting import Setting
 from simnet.sources import BySeed
@@ -70,7 +69,7 @@ class Setup:
 
     def program(self) -> Program:
         """The program, if it is the one that is meant; WrongSetup if it is another one here."""
-        function = _function(self.target)
+        function = programs.function_of(self.target)
         here = attrs.evolve(
             self,
             code=code.digest(function),
@@ -147,7 +146,7 @@ def make(
     The policy is "uniform" if it is left out. A test of `simnet.fuzz` says itself what its worlds
     are like.
     """
-    function = _function(target)
+    function = programs.function_of(target)
     if hasattr(targets.resolve(target), programs.BY_SEED):
         if policy is not None or nasty:
             raise WrongSetup(f"{target} is a test of simnet.fuzz: say policy= and nasty= there")
@@ -161,10 +160,6 @@ def make(
         raise WrongSetup(str(error)) from None
     text = _policy_text(policy or "uniform")
     return Setup(target, text, switched, patience, code.digest(function))
-
-
-def _function(target: str) -> Program:
-    return programs.function_of(UserProgram(Place(""), target))
 
 
 def _from_here(path: Path) -> str:

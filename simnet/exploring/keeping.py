@@ -19,7 +19,7 @@ from simnet.scenario.course import sim_only
 from simnet.scenario.model import Scenario, UserProgram
 from simnet.scenario.places import Place
 from simnet.scenario.setting import Setting
-from simnet.sources import Deviations, by_stream
+from simnet.sources import by_stream
 from simnet.targets import name_of
 
 DIRECTORY = "simnet-failures"
@@ -30,11 +30,10 @@ def story_of(
     seed: int | str = 0,
     policy: Policy | str | None = None,
     nasty: Iterable[str] = (),
-    decisions: Deviations | None = None,
 ) -> Scenario:
     """The story of a program on hosts that it makes itself."""
     text = policy if policy is None or isinstance(policy, str) else policies.write(policy)
-    program = UserProgram(Place(""), target, policy=text, nasty=tuple(nasty), decisions=decisions)
+    program = UserProgram(Place(""), target, policy=text, nasty=tuple(nasty))
     return about(target, Scenario("", "", "", (), (), Setting((), seed=seed), program=program))
 
 

@@ -11,11 +11,12 @@ from hypothesis.strategies import DataObject, DrawFn, SearchStrategy
 
 from simnet.exploring.runs import Run, run
 from simnet.fuzzing.tracing import untraced
-from simnet.policies import Policy, read, write
+from simnet.policies import Policy, write
 from simnet.scenario.model import Scenario, UserProgram
 from simnet.scenario.places import Place
-from simnet.scenario.programs import Program, set_stage
+from simnet.scenario.programs import Program
 from simnet.scenario.setting import Happening, Setting
+from simnet.scenario.stage import staged
 from simnet.sources import Drawn
 from simnet.strategies import fault_schedules
 from simnet.world import World
@@ -78,15 +79,15 @@ def _schedules(
 def play_story(story: Scenario, function: Program, data: DataObject) -> Run:
     """Run a program in the world of a story, where Hypothesis decides."""
     said = story.program
+    setting = story.setting
     assert said is not None
-    assert said.policy is not None
-    assert story.setting is not None
+    assert setting is not None
 
     def program(world: World) -> None:
-        set_stage(story, world)
+        staged(world, setting, True, story.happenings)
         # The program may change what it is given; the story has it as it was drawn.
         function(world, **deepcopy(dict(said.arguments)))
 
     options = {"nasty": said.nasty} if said.nasty else {}
     with untraced():
-        return run(program, story.setting.seed, read(said.policy), Drawn(data), options)
+        return run(program, setting.seed, said.policy, Drawn(data), options)

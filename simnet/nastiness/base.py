@@ -91,6 +91,16 @@ class OpenVariation(Variation, Opened):
         self.host.clock.call_after(delay_ns, partial(self.notify, bits))
 
 
+class InterruptedOnce(OpenVariation):
+    """Whose call ends early, where it would have to wait, after it was said so."""
+
+    _interrupted = False
+
+    def is_interrupted(self) -> bool:
+        interrupted, self._interrupted = self._interrupted, False
+        return interrupted or super().is_interrupted()
+
+
 class SocketVariation(OpenVariation, Endpoint):
     """A socket that is nasty: it takes no short cuts, so that `send` and `recv` see every call."""
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from simnet import constants
-from simnet.nastiness.base import OpenVariation, SocketVariation
+from simnet.nastiness.base import InterruptedOnce, OpenVariation, SocketVariation
 from simnet.protocols.base import Ancillary, Received
 from simnet.protocols.pipes import ReadEnd, WriteEnd
 from simnet.readiness import POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM
@@ -69,7 +69,7 @@ class ShortReadsOfPipe(OpenVariation, ReadEnd):
         return self.told
 
 
-class ShortSends(SocketVariation):
+class ShortSends(InterruptedOnce, SocketVariation):
     """A send on a stream takes a part of the data, 1 byte at least; sendall() sends the rest.
 
     Without O_NONBLOCK too: where memory is short the call waits in its middle, and a signal ends it
@@ -80,8 +80,6 @@ class ShortSends(SocketVariation):
 
     Never of a datagram, of a seqpacket, or of urgent data.
     """
-
-    _interrupted = False
 
     def send(
         self,
@@ -102,18 +100,12 @@ class ShortSends(SocketVariation):
             self.notify(_ROOM)
         return count
 
-    def is_interrupted(self) -> bool:
-        interrupted, self._interrupted = self._interrupted, False
-        return interrupted or super().is_interrupted()
 
-
-class ShortWritesToPipe(OpenVariation, WriteEnd):
+class ShortWritesToPipe(InterruptedOnce, WriteEnd):
     """The same of a pipe, for more than PIPE_BUF bytes: those may be cut (pipe(7)).
 
     With O_NONBLOCK as if the pipe were full, else by a signal (measured, as above).
     """
-
-    _interrupted = False
 
     def write(self, data: bytes | memoryview, resumes: bool = False) -> int | None:
         size = len(data)
@@ -123,7 +115,3 @@ class ShortWritesToPipe(OpenVariation, WriteEnd):
         count = super().write(data[: 1 + self.below(SHORT_SENDS, size - 1)], resumes)
         self._interrupted = bool(count) and not self.nonblocking
         return count
-
-    def is_interrupted(self) -> bool:
-        interrupted, self._interrupted = self._interrupted, False
-        return interrupted or super().is_interrupted()

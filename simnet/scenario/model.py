@@ -131,6 +131,11 @@ class Scenario:
     program: UserProgram | None = None
 
     @property
+    def happenings(self) -> tuple[Happening, ...]:
+        """The steps that nobody does."""
+        return tuple(step for step in self.steps if isinstance(step, Happening))
+
+    @property
     def told(self) -> tuple[Step | Happening | UserProgram, ...]:
         """Everything that is done or happens, in the order of a report."""
         return self.steps if self.program is None else (*self.steps, self.program)

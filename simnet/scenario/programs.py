@@ -16,8 +16,8 @@ from simnet.errors import Unavailable
 from simnet.scenario.backends import Backend
 from simnet.scenario.model import Scenario, UserProgram
 from simnet.scenario.results import Failure, Report
-from simnet.scenario.setting import Happening
-from simnet.scenario.stage import CannotHappen, ManyHosts
+from simnet.scenario.setting import Setting
+from simnet.scenario.stage import CannotHappen, ManyHosts, staged
 
 Program = Callable[..., object]
 
@@ -29,9 +29,9 @@ BY_SEED = "simnet_by_seed"
 PATIENCE = 60.0
 
 
-def function_of(program: UserProgram, path: str | None = None) -> Program:
-    """The function of a program in a file; NoTarget if there is none."""
-    found = targets.resolve(program.target, path)
+def function_of(target: str, path: str | None = None) -> Program:
+    """The program of a name, also one that was wrapped; NoTarget if there is none."""
+    found = targets.resolve(target, path)
     inner: Program | None = getattr(found, INNER, None)
     if inner is None:
         return found
@@ -45,35 +45,21 @@ def options(program: UserProgram) -> Mapping[str, Any]:
     return {name: value for name, value in said.items() if value not in (None, ())}
 
 
-def set_stage(scenario: Scenario, world: Any, virtual: bool = True) -> ManyHosts:
-    """Make the hosts and links of a story, and let happen what happens at its times."""
-    assert scenario.setting is not None
-    stage = ManyHosts(world, scenario.setting, virtual)
-    for step in scenario.steps:
-        assert isinstance(step, Happening)
-        stage.happen(step)
-    return stage
-
-
 def run(scenario: Scenario, program: UserProgram, backend: Backend) -> Report:
     """Replay a story about a program: it must not raise, nor may a task that nobody asked."""
+    assert scenario.setting is not None
     try:
-        function = function_of(program, scenario.path)
-        world = _world(scenario, program, backend)
+        function = function_of(program.target, scenario.path)
+        world = _world(scenario.setting, program, backend)
+        stage = staged(world, scenario.setting, backend.virtual, scenario.happenings)
     except Unavailable as error:
         return Report(scenario, backend.name, skipped=error.strerror or str(error))
-    except targets.NoTarget as error:
+    except (targets.NoTarget, CannotHappen) as error:
         return Report(scenario, backend.name, error=str(error))
     except Exception as error:
         text = f"the backend did not start: {type(error).__name__}: {error}"
         return Report(scenario, backend.name, error=text)
     try:
-        try:
-            stage = set_stage(scenario, world, backend.virtual)
-        except Unavailable as error:
-            return Report(scenario, backend.name, skipped=error.strerror or str(error))
-        except CannotHappen as error:
-            return Report(scenario, backend.name, error=str(error))
         # The program may change what it is given, and is played again on another backend.
         arguments = deepcopy(dict(program.arguments))
         raised = (_call if backend.virtual else _call_for_real)(function, world, arguments)
@@ -84,12 +70,11 @@ def run(scenario: Scenario, program: UserProgram, backend: Backend) -> Report:
         world.close()
 
 
-def _world(scenario: Scenario, program: UserProgram, backend: Backend) -> Any:
+def _world(setting: Setting, program: UserProgram, backend: Backend) -> Any:
     assert backend.world is not None
-    assert scenario.setting is not None
     if not backend.virtual:
         return backend.world()
-    return backend.world(seed=scenario.setting.seed, **options(program))
+    return backend.world(seed=setting.seed, **options(program))
 
 
 def _call(function: Program, world: Any, arguments: Mapping[str, object]) -> BaseException | None:

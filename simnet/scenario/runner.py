@@ -31,7 +31,7 @@ from simnet.scenario.outcomes import (
 )
 from simnet.scenario.results import Failure, Report
 from simnet.scenario.setting import Happening
-from simnet.scenario.stage import CannotHappen, ManyHosts, OneHost, Stage
+from simnet.scenario.stage import CannotHappen, OneHost, Stage, staged
 
 # Seconds until a call that should come back counts as hanging, and until one counts as blocked.
 PATIENCE = 5.0
@@ -92,11 +92,7 @@ def _stage(scenario: Scenario, backend: Backend) -> Stage:
         return OneHost(backend.network())
     assert backend.world is not None
     world = backend.world(seed=setting.seed) if backend.virtual else backend.world()
-    try:
-        return ManyHosts(world, setting, backend.virtual)
-    except BaseException:
-        world.close()
-        raise
+    return staged(world, setting, backend.virtual)
 
 
 class Play:

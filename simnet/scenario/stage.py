@@ -232,5 +232,19 @@ class ManyHosts:
                 names.add(plan.name, plan.ips, delay=plan.delay)
 
 
+def staged(
+    world: Topology, setting: Setting, virtual: bool, happenings: Iterable[Happening] = ()
+) -> ManyHosts:
+    """Hosts and links in a new world, and what happens to them; it is closed if that cannot be."""
+    try:
+        stage = ManyHosts(world, setting, virtual)
+        for happening in happenings:
+            stage.happen(happening)
+    except BaseException:
+        world.close()
+        raise
+    return stage
+
+
 def _cannot(happening: Happening, why: str) -> CannotHappen:
     return CannotHappen(f"line {happening.where.line}: {happening}: {why}")

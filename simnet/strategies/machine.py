@@ -24,7 +24,6 @@ from hypothesis.stateful import (
 )
 from hypothesis.strategies import SearchStrategy
 
-from simnet import switch_points
 from simnet.host import Host
 from simnet.policies import Policy
 from simnet.scenario.places import Place
@@ -132,8 +131,6 @@ class NetworkStateMachine(RuleBasedStateMachine):
     def network(self, setting: Setting, families: tuple[str, ...], source: Drawn | None) -> Any:
         """There is a world."""
         ground = Ground.of(setting, self.spare)
-        if self.policy is not None:
-            self._until_the_end.enter_context(switch_points.installed())
         self.setting = setting
         self.world, self._stage = stage_of(setting, policy=self.policy, decisions=source)
         self._until_the_end.callback(self.world.close)

@@ -17,8 +17,8 @@ def schedules(*, max_depth: int = 5, max_steps: int = 1000) -> SearchStrategy[Po
     """A policy, for `World(policy=...)`: `Fifo()`, `Uniform()`, or `Pct(depth, steps)`.
 
     The world's seed decides what a policy leaves to chance. A world asks it where a task waits, and
-    at every switch point while it is explored. `max_depth` and `max_steps` bound the
-    numbers of a `Pct`: how many constraints of order a bug may need, and how many picks a run has.
+    one that preempts at every switch point, too. `max_depth` and `max_steps` bound the numbers of a
+    `Pct`: how many constraints of order a bug may need, and how many picks a run has.
     Shrinks toward first in, first out. ValueError for a bound below 1.
 
     >>> simnet.World(policy=simnet.strategies.schedules().example())

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from simnet.scenario.setting import Happening, Setting
-from simnet.scenario.stage import ManyHosts
+from simnet.scenario.stage import ManyHosts, staged
 from simnet.world import World
 
 
@@ -29,11 +29,4 @@ def stage_of(
 ) -> tuple[World, ManyHosts]:
     """The same, and what makes things happen to it."""
     world = World(**{"seed": setting.seed, **options})
-    try:
-        stage = ManyHosts(world, setting, virtual=True)
-        for happening in happenings:
-            stage.happen(happening)
-    except BaseException:
-        world.close()
-        raise
-    return world, stage
+    return world, staged(world, setting, True, happenings)
